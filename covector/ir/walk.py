@@ -1,0 +1,137 @@
+"""The one way to walk nodes and the one way to rebuild them.
+
+Within a statement only: a read is a leaf as far as its tensor goes, but its positions are walked. Index extents are not children.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from covector.ir.affine import Affine, Floor, Index, Mod, as_affine, atoms, floor_div, free, modulo, replace_atoms
+from covector.ir.element import Apply, Bracket, Expr, Read, Reduce, Select
+from covector.ir.node import Node
+
+
+def children(node: Node) -> tuple[Any, ...]:
+    """The nodes directly below, in order."""
+    if isinstance(node, Affine):
+        return tuple(atoms(node))
+    if isinstance(node, (Floor, Mod)):
+        return (node.numerator, node.denominator)
+    if isinstance(node, Read):
+        return node.positions
+    if isinstance(node, Apply):
+        return node.arguments
+    if isinstance(node, Reduce):
+        return (node.body,)
+    if isinstance(node, Bracket):
+        return (node.condition,)
+    if isinstance(node, Select):
+        return (node.condition, node.then, node.otherwise)
+    return ()
+
+
+def rebuild(node: Any, parts: tuple[Any, ...]) -> Any:
+    """The same node over other children; the node itself where they are its own.
+
+    An atom may be replaced by an affine form.
+    """
+    old = children(node)
+    if all(part is own for part, own in zip(parts, old, strict=True)):
+        return node
+    if isinstance(node, Affine):
+        return replace_atoms(node, {atom: as_affine(part) for atom, part in zip(old, parts, strict=True)})
+    if isinstance(node, Floor):
+        return floor_div(as_affine(parts[0]), as_affine(parts[1]))
+    if isinstance(node, Mod):
+        return modulo(as_affine(parts[0]), as_affine(parts[1]))
+    if isinstance(node, Read):
+        return Read(node.tensor, tuple(as_affine(part) for part in parts))
+    if isinstance(node, Apply):
+        return Apply(node.function, parts)
+    if isinstance(node, Reduce):
+        return Reduce(node.operation, node.indices, parts[0])
+    if isinstance(node, Bracket):
+        return Bracket(parts[0])
+    return Select(*parts)
+
+
+def walk(node: Node) -> Iterator[Any]:
+    """Every node below and the node itself, children first, each once."""
+    seen: set[Node] = set()
+    stack: list[tuple[Node, bool]] = [(node, False)]
+    while stack:
+        current, expanded = stack.pop()
+        if current in seen:
+            continue
+        if expanded:
+            seen.add(current)
+            yield current
+        else:
+            stack.append((current, True))
+            stack.extend((child, False) for child in reversed(children(current)) if child not in seen)
+
+
+def transform(node: Any, change: Callable[[Any], Any]) -> Any:
+    """Rebuild from the leaves: ``change`` is called with each node once its children are changed, and gives what replaces it."""
+    done: dict[Node, Any] = {}
+    for current in walk(node):
+        done[current] = change(rebuild(current, tuple(done[child] for child in children(current))))
+    return done[node]
+
+
+def substitute(expr: Any, replaced: Mapping[Any, Any]) -> Any:
+    """Replace nodes (indices, symbols, reads, …) by others, renaming bound indices that would capture.
+
+    ``expr`` may be an element or an integer expression; indices and atoms are replaced by affine forms.
+    """
+    if not replaced:
+        return expr
+    incoming = frozenset().union(*(free(value) for value in replaced.values()))
+    return _substitute(expr, dict(replaced), incoming, {})
+
+
+def _substitute(node: Any, replaced: dict[Any, Any], incoming: frozenset[Index], memo: dict[Node, Any]) -> Any:
+    if node in replaced:
+        return replaced[node]
+    if node in memo:
+        return memo[node]
+    if isinstance(node, Reduce):
+        result: Any = _substitute_reduce(node, replaced, incoming, memo)
+    else:
+        result = rebuild(node, tuple(_substitute(child, replaced, incoming, memo) for child in children(node)))
+    memo[node] = result
+    return result
+
+
+def _substitute_reduce(
+    node: Reduce, replaced: dict[Any, Any], incoming: frozenset[Index], memo: dict[Node, Any]
+) -> Reduce:
+    inner = {key: value for key, value in replaced.items() if key not in node.indices}
+    captured = {
+        index: fresh(index, incoming | free(node.body) | frozenset(node.indices))
+        for index in node.indices
+        if index in incoming
+    }
+    if not captured and len(inner) == len(replaced):
+        return Reduce(node.operation, node.indices, _substitute(node.body, replaced, incoming, memo))
+    inner.update({old: as_affine(new) for old, new in captured.items()})
+    indices = tuple(captured.get(index, index) for index in node.indices)
+    return Reduce(node.operation, indices, _substitute(node.body, inner, incoming | set(captured.values()), {}))
+
+
+def fresh(index: Index, taken: frozenset[Index] | set[Index]) -> Index:
+    """An index of the same extent whose name is not taken: ``k``, ``k2``, ``k3`` …"""
+    names = {other.name for other in taken}
+    stem = index.name.rstrip("0123456789") or index.name
+    count, name = 2, index.name
+    while name in names:
+        name, count = f"{stem}{count}", count + 1
+    return Index(name, index.extent)
+
+
+def rename(expr: Expr, renamed: Mapping[Index, Index]) -> Expr:
+    """Replace free indices by indices."""
+    result: Expr = substitute(expr, {old: as_affine(new) for old, new in renamed.items()})
+    return result
