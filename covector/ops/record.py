@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 class Operation:
     """A tensor operation by element form.
 
-    ``forms`` are programs in the notation whose last statement is the result; of several, the first is taken that reads exactly the
-    arguments given and whose ranks fit them. ``arguments`` is their order in a call. ``parameters`` are numbers that a call may
-    set, with their defaults; they stand in the forms as names. With ``axis``, a call may say which axis takes the place of
-    the last one. ``example`` declares arguments for documentation and tests, ``sample`` sets parameters there.
+    ``forms`` are programs in the notation whose last statement is the result; of several, the first is taken that
+    reads exactly the arguments given and whose ranks fit them. ``arguments`` is their order in a call. ``parameters``
+    are numbers that a call may set, with their defaults; they stand in the forms as names. With ``axis``, a call may
+    say which axis takes the place of the last one. ``example`` declares arguments for documentation and tests,
+    ``sample`` sets parameters there.
     """
 
     name: str
