@@ -26,3 +26,7 @@ class Operation:
     parameters: Mapping[str, int | float | bool] = field(default_factory=dict)
     sample: Mapping[str, int | float | bool] = field(default_factory=dict)
     axis: bool = False
+
+
+EVERY_AXIS = ("i", "i, j", "i, j, k", "i, j, k, l")
+"""The indices of a reduction over every axis, one entry for each rank, from which such operations make their forms."""
