@@ -108,7 +108,7 @@ def _substitute(node: Any, replaced: dict[Any, Any], incoming: frozenset[Index],
 def _substitute_reduce(
     node: Reduce, replaced: dict[Any, Any], incoming: frozenset[Index], memo: dict[Node, Any]
 ) -> Reduce:
-    inner = {key: value for key, value in replaced.items() if key not in node.indices}
+    inner = {key: value for key, value in replaced.items() if not free(key) & frozenset(node.indices)}
     captured = {
         index: fresh(index, incoming | free(node.body) | frozenset(node.indices))
         for index in node.indices
@@ -135,3 +135,27 @@ def rename(expr: Expr, renamed: Mapping[Index, Index]) -> Expr:
     """Replace free indices by indices."""
     result: Expr = substitute(expr, {old: as_affine(new) for old, new in renamed.items()})
     return result
+
+
+def rename_bound(expr: Expr, taken: frozenset[Index] | set[Index]) -> Expr:
+    """The same expression with bound indices renamed whose names are taken, so that those can stand inside."""
+    names = {index.name for index in taken}
+
+    def change(node: Any) -> Any:
+        if not isinstance(node, Reduce) or not any(index.name in names for index in node.indices):
+            return node
+        renamed: dict[Index, Index] = {}
+        for index in node.indices:
+            avoid = set(taken) | free(node.body) | set(node.indices) | set(renamed.values())
+            renamed[index] = unused(index, avoid) if index.name in names else index
+        return Reduce(node.operation, tuple(renamed.values()), rename(node.body, renamed))
+
+    result: Expr = transform(expr, change)
+    return result
+
+
+def unused(index: Index, taken: set[Index]) -> Index:
+    """An index of the same extent called by the first letter from k on that is not taken."""
+    names = {other.name for other in taken}
+    letter = next((letter for letter in "klmnuvwst" if letter not in names), None)
+    return Index(letter, index.extent) if letter else fresh(index, taken)

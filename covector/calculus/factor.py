@@ -1,0 +1,103 @@
+"""The last touch: what the terms of a sum have in common stands before it, as a person writes.
+
+``y·G - y·Σ_l G·y`` becomes ``y·(G - Σ_l G·y)``. Nothing after this pass expects the normal form.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import gcd, lcm
+
+from covector.calculus.arithmetic import with_coefficient
+from covector.calculus.build import ADD, MUL, add, base_exponent, coefficient_of, mul, power
+from covector.calculus.canonical import canonical
+from covector.ir import Affine, Apply, Bracket, Expr, Reduce, children, rebuild
+from covector.ir.affine import order
+from covector.ir.node import cached
+
+Powers = dict[Expr, tuple[Expr, Fraction]]
+
+
+def factored(expr: Expr) -> Expr:
+    """The expression with common factors taken out of its sums, and positive terms first."""
+    result: Expr = cached(expr, "factored", _factored)
+    return result
+
+
+def _factored(expr: Expr) -> Expr:
+    parts = tuple(factored(child) if not isinstance(child, Affine) else child for child in children(expr))
+    rebuilt: Expr = rebuild(expr, parts)
+    if isinstance(rebuilt, Apply) and rebuilt.function is MUL:
+        return _flat_product(rebuilt)
+    if isinstance(rebuilt, Apply) and rebuilt.function is ADD:
+        return _take_out(rebuilt)
+    if isinstance(rebuilt, Reduce) and rebuilt.operation == "sum":
+        coefficient, rest = coefficient_of(rebuilt.body)
+        if coefficient != 1 and rest:
+            return with_coefficient(coefficient, (Reduce("sum", rebuilt.indices, mul(*rest)),))
+    return rebuilt
+
+
+def _flat_product(node: Apply) -> Expr:
+    """One product, its number first and its sums last."""
+    flat: list[Expr] = []
+    for factor in node.arguments:
+        flat.extend(factor.arguments if isinstance(factor, Apply) and factor.function is MUL else (factor,))
+    coefficient, rest = coefficient_of(mul(*flat))
+    return with_coefficient(coefficient, tuple(sorted(rest, key=order)))
+
+
+def _take_out(node: Apply) -> Expr:
+    terms = [coefficient_of(term) for term in node.arguments]
+    number = _common_number([coefficient for coefficient, _ in terms])
+    powers = [_powers(rest) for _, rest in terms]
+    common = _common_powers(powers)
+    rest = [
+        with_coefficient(coefficient / number, tuple(_divide(own, common)))
+        for (coefficient, _), own in zip(terms, powers, strict=True)
+    ]
+    rest.sort(key=lambda term: coefficient_of(term)[0] < 0)
+    inside = add(*rest)
+    outside = [power(base, exponent) for base, exponent in common.values()]
+    if not outside and number == 1:
+        return inside
+    return with_coefficient(number, tuple(sorted((*outside, inside), key=order)))
+
+
+def _common_number(coefficients: list[Fraction]) -> Fraction:
+    """What the coefficients have in common; negative where all of them are."""
+    common = Fraction(gcd(*(c.numerator for c in coefficients)), lcm(*(c.denominator for c in coefficients)))
+    return -common if all(c < 0 for c in coefficients) else common
+
+
+def _powers(factors: tuple[Expr, ...]) -> Powers:
+    found: Powers = {}
+    for factor in factors:
+        base, exponent = base_exponent(factor)
+        found[canonical(base)] = (base, exponent)
+    return found
+
+
+def _common_powers(terms: list[Powers]) -> Powers:
+    """The powers that divide every term: of each base the exponent nearest to zero, all of one sign."""
+    common: Powers = {}
+    for key, (base, exponent) in terms[0].items():
+        exponents = [other[key][1] for other in terms if key in other]
+        if len(exponents) < len(terms) or isinstance(base, Bracket) and exponent != 1:
+            continue
+        if all(e > 0 for e in exponents):
+            common[key] = (base, min(exponents))
+        elif all(e < 0 for e in exponents):
+            common[key] = (base, max(exponents))
+    return common
+
+
+def _divide(own: Powers, common: Powers) -> list[Expr]:
+    left = []
+    for key, (base, exponent) in own.items():
+        remaining = exponent - (common[key][1] if key in common else 0)
+        if remaining:
+            left.append(power(base, remaining))
+    return left
+
+

@@ -1,0 +1,232 @@
+"""Recognising earlier values: where a gradient computes again what the forward has, it reads that instead.
+
+``exp(x[i,j]) / s[i]`` is ``y[i,j]`` where y was defined so; also inside a sum to which a factor stands outside, as part of a larger
+product or sum, and as a power.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from covector.calculus.build import (
+    ADD,
+
+    add,
+    base_exponent,
+    coefficient_of,
+    factors_of,
+    mul,
+    number,
+    power,
+    terms_of,
+)
+from covector.calculus.match import Binding, match
+from covector.ir import Affine, Apply, Compute, Expr, Index, Literal, Read, Reduce, children, rebuild, walk
+from covector.ir.affine import free
+from covector.ir.bounds import within
+
+Powers = list[tuple[Expr, Fraction]]
+
+
+@dataclass(frozen=True)
+class Value:
+    """An earlier statement, and what its body looks like in normal form."""
+
+    tensor: Compute
+    body: Expr
+
+    @property
+    def size(self) -> int:
+        """The number of nodes of the body."""
+        return sum(1 for _ in walk(self.body))
+
+
+class Recogniser:
+    """Earlier values, and the search for them in expressions."""
+
+    def __init__(self, values: Iterable[Value]) -> None:
+        useful = [value for value in values if _is_useful(value)]
+        self.values = sorted(useful, key=lambda value: -value.size)
+        self.memo: dict[Expr, Expr] = {}
+
+    def __call__(self, expr: Expr) -> Expr:
+        """The expression with every earlier value in it read instead of computed."""
+        if isinstance(expr, (Affine, Literal, Read)) or not self.values:
+            return expr
+        if expr not in self.memo:
+            self.memo[expr] = self._search(expr)
+        return self.memo[expr]
+
+    def _search(self, expr: Expr) -> Expr:
+        for value in self.values:
+            found = _find(value, expr)
+            if found is not None:
+                return self(found)
+        parts = tuple(self(child) if not isinstance(child, Affine) else child for child in children(expr))
+        rebuilt: Expr = rebuild(expr, parts)
+        return rebuilt if rebuilt is expr else self(rebuilt)
+
+
+def _is_useful(value: Value) -> bool:
+    """Whether reading the value saves something: it is no copy, no constant, and all its indices can be found."""
+    if isinstance(value.body, (Read, Literal, Affine)):
+        return False
+    return free(value.body) >= set(value.tensor.indices)
+
+
+def _find(value: Value, expr: Expr) -> Expr | None:
+    """The expression with one occurrence of the value replaced at its top, or None."""
+    for binding in match(value.body, expr, frozenset(value.tensor.indices)):
+        read = _read(value, binding)
+        if read is not None:
+            return read
+    if isinstance(value.body, Apply) and value.body.function is ADD:
+        return _in_sum(value, terms_of(expr)) if isinstance(expr, Apply) and expr.function is ADD else None
+    if isinstance(expr, Reduce) and expr.operation != "sum":
+        return None
+    return _in_product(value, expr)
+
+
+def _read(value: Value, binding: Binding) -> Read | None:
+    """The read of the value at the positions that were found, where they are inside its bounds."""
+    positions = []
+    for index in value.tensor.indices:
+        position = binding.get(index)
+        if not isinstance(position, Affine) or not _inside(index, position):
+            return None
+        positions.append(position)
+    return Read(value.tensor, tuple(positions))
+
+
+def _inside(index: Index, position: Affine) -> bool:
+    own = position.index
+    if own is not None and own.extent is index.extent:
+        return True
+    return within(position, index.extent)
+
+
+def _in_sum(value: Value, terms: Sequence[Expr]) -> Expr | None:
+    """``c·value + rest`` where the terms of the value, all times c, are among the terms."""
+    wanted = [coefficient_of(term) for term in terms_of(value.body)]
+    variables = frozenset(value.tensor.indices)
+    first = next((place for place, (_, rest) in enumerate(wanted) if free(mul(*rest)) >= variables), 0)
+    wanted.insert(0, wanted.pop(first))
+    for term in terms:
+        scale = coefficient_of(term)[0] / wanted[0][0]
+        found = _take_terms(wanted, list(terms), scale, variables, {})
+        if found is not None:
+            read = _read(value, found[0])
+            if read is not None:
+                return add(mul(number(scale), read), *found[1])
+    return None
+
+
+def _take_terms(
+    wanted: Sequence[tuple[Fraction, tuple[Expr, ...]]],
+    terms: list[Expr],
+    scale: Fraction,
+    variables: frozenset[Index],
+    binding: Binding,
+) -> tuple[Binding, list[Expr]] | None:
+    if not wanted:
+        return binding, terms
+    coefficient, pattern = wanted[0]
+    for place, term in enumerate(terms):
+        own, rest = coefficient_of(term)
+        if own != coefficient * scale:
+            continue
+        for found in match(mul(*pattern), mul(*rest), variables, binding):
+            taken = _take_terms(wanted[1:], terms[:place] + terms[place + 1 :], scale, variables, found)
+            if taken is not None:
+                return taken
+    return None
+
+
+def _in_product(value: Value, expr: Expr) -> Expr | None:
+    """The product with the factors of the value, to some power, replaced by the value to that power."""
+    scale, pattern = coefficient_of(value.body)
+    wanted = [base_exponent(factor) for factor in pattern]
+    factors = [base_exponent(factor) for factor in factors_of(expr)]
+    found = _take(value, wanted, factors)
+    if found is not None:
+        read, times, rest = found
+        return mul(number(scale ** -times.numerator), power(read, times), *_join(rest)) if _whole(scale, times) else None
+    for place, (base, exponent) in enumerate(factors):
+        if isinstance(base, Reduce) and base.operation == "sum" and exponent == 1:
+            others = factors[:place] + factors[place + 1 :]
+            borrowed = _in_inner_sum(value, wanted, base, others)
+            if borrowed is not None and scale == 1:
+                return borrowed
+    return None
+
+
+def _whole(scale: Fraction, times: Fraction) -> bool:
+    return scale == 1 or times.denominator == 1
+
+
+def _in_inner_sum(value: Value, wanted: Powers, inner: Reduce, outer: Powers) -> Expr | None:
+    """The value inside a sum, some of its factors standing outside."""
+    inside = [base_exponent(factor) for factor in factors_of(inner.body)]
+    reach = [(base, exponent) for base, exponent in outer if not free(base) & set(inner.indices)]
+    beyond = [pair for pair in outer if pair not in reach]
+    found = _take(value, wanted, inside + reach, must_use=inside)
+    if found is None:
+        return None
+    read, times, rest = found
+    if not free(read) & set(inner.indices):
+        return None
+    bound = set(inner.indices)
+    body = mul(power(read, times), *_join([pair for pair in rest if free(pair[0]) & bound]))
+    left = [pair for pair in rest if not free(pair[0]) & bound]
+    return mul(*_join(left + beyond), Reduce("sum", inner.indices, body))
+
+
+def _take(
+    value: Value, wanted: Powers, factors: Powers, must_use: Powers | None = None
+) -> tuple[Read, Fraction, Powers] | None:
+    """The value among powers: its read, how many times it is there, and the powers that are left."""
+    variables = frozenset(value.tensor.indices)
+    for binding, chosen in _choose(wanted, factors, variables, {}, ()):
+        read = _read(value, binding)
+        if read is None or (must_use is not None and not any(factors[place] in must_use for place in chosen)):
+            continue
+        ratios = [factors[place][1] / exponent for place, (_, exponent) in zip(chosen, wanted, strict=True)]
+        times = _common_power(ratios)
+        if times is None:
+            continue
+        rest = list(factors)
+        for place, (_, exponent) in zip(chosen, wanted, strict=True):
+            rest[place] = (factors[place][0], factors[place][1] - times * exponent)
+        return read, times, [pair for pair in rest if pair[1]]
+    return None
+
+
+def _common_power(ratios: Sequence[Fraction]) -> Fraction | None:
+    """How many times the value is there: the whole number nearest to zero, all of one sign."""
+    if any(ratio > 0 for ratio in ratios) and any(ratio < 0 for ratio in ratios):
+        return None
+    if len(ratios) == 1:
+        return ratios[0] if ratios[0].denominator == 1 else None
+    least = min(abs(ratio) for ratio in ratios)
+    times = Fraction(int(least))
+    return None if times == 0 else times if ratios[0] > 0 else -times
+
+
+def _choose(
+    wanted: Powers, factors: Powers, variables: frozenset[Index], binding: Binding, chosen: tuple[int, ...]
+) -> Iterable[tuple[Binding, tuple[int, ...]]]:
+    if not wanted:
+        yield binding, chosen
+        return
+    for place, (base, _) in enumerate(factors):
+        if place not in chosen:
+            for found in match(wanted[0][0], base, variables, binding):
+                yield from _choose(wanted[1:], factors, variables, found, (*chosen, place))
+
+
+def _join(powers: Powers) -> list[Expr]:
+    return [power(base, exponent) for base, exponent in powers]
+
+

@@ -1,0 +1,229 @@
+"""Reverse accumulation: the cotangents of a program, statement by statement from the last one backward.
+
+The cotangent of a tensor is ``dT[t] = Σ over the statements that read T of Σ_o G[o]·∂statement[o]/∂T[t]``, each an element form again, so
+that the gradient program can be differentiated like any other. No Jacobian is ever formed: the sum over o is
+eliminated with the deltas (Griewank and Walther, Evaluating Derivatives, chapter 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from covector.calculus.build import ONE, ZERO, add, mul, total
+from covector.calculus.derivative import partial
+from covector.calculus.factor import factored
+from covector.calculus.recognise import Recogniser, Value
+from covector.calculus.rewrite import Rewriter
+from covector.calculus.rules import RULES, expand
+from covector.errors import DtypeError
+from covector.ir import Affine, Compute, Expr, Index, Input, Literal, Program, Read, Reduce, Tensor, as_affine, is_float
+from covector.ir import substitute, transform, walk
+from covector.ir.tensor import read_tensors
+from covector.ir.walk import fresh, rename, rename_bound
+
+LETTERS = "ijklmnuvwpqrstabcdefgh"
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one statement adds to the cotangent of a tensor that it reads, as it is derived.
+
+    ``entry`` is ∂statement[o]/∂tensor[t] as the rules of differentiation give it, ``entry_simplified`` its normal form with earlier
+    values recognised; ``chain`` is the cotangent times the entry, summed over o, and ``result`` its normal form.
+    """
+
+    statement: Compute
+    tensor: Tensor
+    outputs: tuple[Index, ...]
+    at: tuple[Index, ...]
+    body: Expr
+    entry: Expr
+    entry_simplified: Expr
+    chain: Expr
+    result: Expr
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The cotangents of a program.
+
+    ``cotangents`` maps each tensor to the statement that computes its cotangent (None where it is zero because nothing
+    depends on it), in the order in which they are computed; ``seed`` is the cotangent of the output that everything starts from:
+    an input G of its shape, or None for a scalar output, whose cotangent is 1.
+    """
+
+    program: Program
+    seed: Input | None
+    cotangents: Mapping[Tensor, Compute | None]
+    contributions: Mapping[Tensor, tuple[Contribution, ...]]
+    values: Mapping[Tensor, Value] = field(default_factory=dict)
+
+    def gradient_program(self, wanted: Iterable[Tensor]) -> Program:
+        """The program that computes the forward values and the cotangents of the wanted tensors."""
+        outputs = tuple(c for tensor in wanted if (c := self.cotangents[tensor]) is not None)
+        inputs = (*self.program.inputs, *([self.seed] if self.seed else []))
+        statements = [*self.program.statements, *(c for c in self.cotangents.values() if c is not None)]
+        return Program(inputs, tuple(statements), outputs)
+
+
+def gradients(program: Program, wrt: Iterable[Tensor], seed_name: str = "G") -> Gradients:
+    """The cotangents of every tensor on the way from the output of a program to the tensors ``wrt``.
+
+    Raises `DtypeError` where one of them, or the output, is not of a floating dtype.
+    """
+    wanted = tuple(wrt)
+    for tensor in (*wanted, program.output):
+        if not is_float(tensor.dtype):
+            raise DtypeError(
+                f"{tensor.name} has dtype {tensor.dtype}, and only floats have gradients",
+                hint=f"declare it float64, or leave {tensor.name} out of wrt",
+            )
+    return _Accumulation(program, wanted, seed_name).run()
+
+
+class _Accumulation:
+    """The cotangents as they are found."""
+
+    def __init__(self, program: Program, wanted: tuple[Tensor, ...], seed_name: str) -> None:
+        self.program, self.wanted = program, wanted
+        self.taken = set(program.tensors())
+        self.simplifier = Rewriter(RULES)
+        self.values = {s: Value(s, self.simplifier(s.body)) for s in program.statements if isinstance(s, Compute)}
+        output = program.output
+        self.seed = Input(self.name(seed_name), output.shape, output.dtype) if output.shape else None
+        self.cotangents: dict[Tensor, Compute | None] = {}
+        self.contributions: dict[Tensor, tuple[Contribution, ...]] = {}
+
+    def name(self, wanted: str) -> str:
+        """A name that no tensor has yet."""
+        while wanted in self.taken:
+            wanted += "_"
+        self.taken.add(wanted)
+        return wanted
+
+    def run(self) -> Gradients:
+        """Every statement backward, then the inputs."""
+        needed = self.needed()
+        for tensor in (*reversed(self.program.statements), *self.program.inputs):
+            if tensor in needed and tensor is not self.program.output:
+                self.accumulate(tensor)
+            elif tensor is self.program.output:
+                self.contributions[tensor] = ()
+        for tensor in self.wanted:
+            self.cotangents.setdefault(tensor, None)
+        return Gradients(self.program, self.seed, self.cotangents, self.contributions, self.values)
+
+    def needed(self) -> set[Tensor]:
+        """The tensors on a way from a wanted one to the output."""
+        below: set[Tensor] = set(self.wanted)
+        for statement in self.program.statements:
+            if is_float(statement.dtype) and any(read in below for read in read_tensors(statement)):
+                below.add(statement)
+        return below
+
+    def cotangent(self, tensor: Compute, at: tuple[Index, ...]) -> Expr | None:
+        """The cotangent of one element of a tensor."""
+        positions = tuple(as_affine(index) for index in at)
+        if tensor is self.program.output:
+            return Read(self.seed, positions) if self.seed else ONE
+        found = self.cotangents.get(tensor)
+        return Read(found, positions) if found is not None else None
+
+    def accumulate(self, tensor: Tensor) -> None:
+        """Add up what every statement that reads the tensor gives to its cotangent."""
+        at = element_indices(tensor, self.program)
+        given = [
+            contribution
+            for statement in self.program.statements
+            if isinstance(statement, Compute) and tensor in read_tensors(statement)
+            if (contribution := self.contribution(statement, tensor, at)) is not None
+        ]
+        self.contributions[tensor] = tuple(given)
+        body = self.finish(add(*(contribution.result for contribution in given))) if given else ZERO
+        if body is ZERO:
+            self.cotangents[tensor] = None
+        else:
+            self.cotangents[tensor] = Compute(self.name(f"d{tensor.name}"), at, body)
+
+    def contribution(self, statement: Compute, tensor: Tensor, at: tuple[Index, ...]) -> Contribution | None:
+        """What one statement gives, or None where its own cotangent is zero."""
+        outputs = output_indices(statement, at)
+        cotangent = self.cotangent(statement, outputs)
+        if cotangent is None:
+            return None
+        body = rename_bound(statement.body, frozenset((*at, *outputs)))
+        body = rename(body, dict(zip(statement.indices, outputs, strict=True)))
+        entry = partial(body, tensor, tuple(as_affine(index) for index in at))
+        simplified = self.recognised(entry)
+        chain = total(outputs, mul(cotangent, simplified))
+        result = self.recognised(total(outputs, mul(cotangent, entry)))
+        return Contribution(statement, tensor, outputs, at, body, entry, simplified, chain, result)
+
+    def recognised(self, expr: Expr) -> Expr:
+        """The normal form, with earlier values read and sums that are constant evaluated."""
+        recogniser = Recogniser(self.values.values())
+        for _ in range(8):
+            changed = recogniser(self.simplifier(expr))
+            changed = self.simplifier(constant_sums(changed, self.values))
+            if changed is expr:
+                break
+            expr = changed
+        return expr
+
+    def finish(self, expr: Expr) -> Expr:
+        """The form to show: common factors taken out."""
+        return factored(self.recognised(expr))
+
+
+def element_indices(tensor: Tensor, program: Program) -> tuple[Index, ...]:
+    """Letters for the axes of a tensor, i, j, k …, that no statement of the program binds inside a sum."""
+    return tuple(Index(letter, extent) for letter, extent in zip(LETTERS, tensor.shape, strict=False))
+
+
+def output_indices(statement: Compute, at: tuple[Index, ...]) -> tuple[Index, ...]:
+    """Letters for an output element, p, q, r …, apart from those of the element that it is differentiated by."""
+    taken = {index.name for index in at} | _bound_names(statement.body)
+    letters = [letter for letter in "pqrsuvwxyzabcdefgh" if letter not in taken]
+    if len(letters) < len(statement.indices):
+        letters += [fresh(i, frozenset(at)).name + "_" for i in statement.indices]
+    return tuple(Index(letter, i.extent) for letter, i in zip(letters, statement.indices, strict=False))
+
+
+def _bound_names(body: Expr) -> set[str]:
+    return {index.name for node in walk(body) if isinstance(node, Reduce) for index in node.indices}
+
+
+def constant_sums(expr: Expr, values: Mapping[Tensor, Value]) -> Expr:
+    """Sums that are a number whatever the inputs are, such as Σ (x - mean) = 0 or Σ softmax = 1, replaced by it."""
+    found: dict[Expr, Expr] = {}
+    for node in walk(expr):
+        if isinstance(node, Reduce) and node.operation == "sum" and _reads_values(node, values):
+            value = expand(inlined(node, values))
+            if isinstance(value, Literal):
+                found[node] = value
+    result: Expr = substitute(expr, found)
+    return result
+
+
+def _reads_values(node: Expr, values: Mapping[Tensor, Value]) -> bool:
+    """Whether a sum may be constant: it reads earlier values, and nothing that the program does not compute from inputs."""
+    reads = [part.tensor for part in walk(node) if isinstance(part, Read)]
+    size = sum(1 for _ in walk(node))
+    computed = [tensor for tensor in reads if tensor in values]
+    others = [tensor for tensor in reads if tensor not in values and not isinstance(tensor, Input)]
+    return bool(computed) and not others and size < 200
+
+
+def inlined(expr: Expr, values: Mapping[Tensor, Value]) -> Expr:
+    """The expression with every read of an earlier statement replaced by its body, down to the inputs."""
+
+    def inline(node: object) -> object:
+        value = values.get(node.tensor) if isinstance(node, Read) else None
+        if not isinstance(node, Read) or value is None:
+            return node
+        positions: dict[Index, Affine] = dict(zip(value.tensor.indices, node.positions, strict=True))
+        return inlined(substitute(value.body, positions), values)
+
+    result: Expr = transform(expr, inline)
+    return result
