@@ -44,7 +44,7 @@ ATTENTION = (
         arguments=("x", "angle"),
         forms=(
             """
-            x: ... N (2*F)
+            x: ... N (2*F); angle: N F
             rotary_embedding[..., n, d] = (
                 x[..., n, d] * cos(angle[n, d % F])
                 + select(d < F, -x[..., n, d + F], x[..., n, d - F]) * sin(angle[n, d % F])
