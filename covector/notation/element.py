@@ -35,7 +35,7 @@ from covector.notation.reads import check_read
 from covector.notation.scope import CONSTANTS, Number, Scope, axes_text, syntax_walk
 from covector.notation.statement import Env, Statement
 from covector.notation.syntax import Syntax
-from covector.notation.template import batch_indices, broadcast, choose, declared_extents
+from covector.notation.template import batch_indices, broadcast, choose, declared_extents, names_spoken
 from covector.notation.values import DELTAS, INSIDE, inside, value
 from covector.ops import Operation
 
@@ -152,7 +152,11 @@ def instantiate(
     """
     program = choose(operation, arguments)
     scope = Scope(
-        tensors=arguments, parameters=_parameters(operation, parameters or {}), closed=True, operation=operation.name
+        tensors=arguments,
+        parameters=_parameters(operation, parameters or {}),
+        closed=True,
+        operation=operation.name,
+        spoken=names_spoken(program),
     )
     if axis is not None:
         scope = replace(scope, axis=_from_the_end(operation, axis, program, arguments))

@@ -171,6 +171,8 @@ class Extents:
         before = f"{left!r}, axis {origin.number} of {self._described(origin)}" if origin else repr(left)
         message = f"index {index.name} has two extents: {before}, and {here}"
         hint = "an index runs over one extent: declare both axes alike, or read one of them with another index"
+        if self.statement.scope.closed:
+            hint = "the shapes must agree there"
         node = axis.site.nodes[axis.number] or axis.site.node
         return self.statement.fault(message, node, hint, ShapeError)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from covector.errors import NotationError, UnknownNameError
+from covector.errors import CovectorError, DtypeError, NotationError, UnknownNameError
 from covector.ir import Affine, Read, Symbol, as_affine, floor_div, is_integer, modulo
 from covector.ir.affine import atoms, free
 from covector.notation import syntax
@@ -19,6 +19,10 @@ _ALLOWED = "a position holds indices, integers, extents, reads of integer tensor
 
 class NotAnIntegerError(NotationError):
     """An expression that cannot stand in a position, though it may have a value."""
+
+
+class FloatPositionError(NotAnIntegerError, DtypeError):
+    """A read in a position that is of a tensor of floats."""
 
 
 class UnboundIndexError(UnknownNameError):
@@ -47,10 +51,14 @@ def integer(node: Syntax, env: Env, statement: Statement) -> Affine:
     raise _refuse(f"{statement.text(node)} is not an integer expression", node, statement)
 
 
-def _refuse(why: str, node: Syntax, statement: Statement, hint: str = _ALLOWED) -> NotAnIntegerError:
-    error = statement.fault(f"non-affine position: {why}", node, hint, NotAnIntegerError)
-    assert isinstance(error, NotAnIntegerError)
-    return error
+def _refuse(
+    why: str,
+    node: Syntax,
+    statement: Statement,
+    hint: str = _ALLOWED,
+    kind: type[NotAnIntegerError] = NotAnIntegerError,
+) -> CovectorError:
+    return statement.fault(f"non-affine position: {why}", node, hint, kind)
 
 
 def _number(node: syntax.Number, statement: Statement) -> Affine:
@@ -105,7 +113,8 @@ def _integers(read: Read, node: syntax.Subscript | syntax.Name, statement: State
         return read
     rank = " …" if read.positions else " ()"
     hint = f"declare it with an integer dtype: {node.name}:{rank} int64"
-    raise _refuse(f"{node.name} is {read.tensor.dtype}, not of an integer dtype", node, statement, hint)
+    why = f"{node.name} is {read.tensor.dtype}, not of an integer dtype"
+    raise _refuse(why, node, statement, hint, FloatPositionError)
 
 
 def _operator(node: syntax.Operator, env: Env, statement: Statement) -> Affine:

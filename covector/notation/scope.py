@@ -26,8 +26,8 @@ class Scope:
     ``tensors``, ``extents`` and ``parameters`` (plain numbers) are by the names that the notation uses for them;
     ``values`` are expressions that stand for names. ``letters`` tells for an extent that was named after an index which
     one, and ``assumed`` which tensors were neither declared nor defined. In a ``closed`` scope a name that is not known
-    is an error, otherwise it is a new input. Templates set ``operation``, for messages, and ``axis``, which the only
-    position after ``...`` takes, counted from the end.
+    is an error, otherwise it is a new input. Templates set ``operation``, for messages, ``axis``, which the only
+    position after ``...`` takes, counted from the end, and ``spoken``, the names in any of their statements.
     """
 
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
@@ -39,6 +39,7 @@ class Scope:
     closed: bool = False
     operation: str = ""
     axis: int = -1
+    spoken: frozenset[str] = frozenset()
 
     def with_tensor(self, tensor: Tensor, name: str | None = None) -> Scope:
         """The scope with one more tensor, and with the symbols of its shape."""
@@ -99,6 +100,8 @@ def shape_text(shape: tuple[Affine, ...]) -> str:
 def axes_text(tensor: Tensor) -> str:
     """``2 axes (M×N)``."""
     count = len(tensor.shape)
+    if not count:
+        return "no axes"
     return f"{count} axis ({shape_text(tensor.shape)})" if count == 1 else f"{count} axes ({shape_text(tensor.shape)})"
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from covector.errors import ShapeError
-from covector.ir import Affine, Index, Tensor, as_affine
+from covector.ir import Affine, Index, Symbol, Tensor, as_affine
+from covector.ir.affine import exact_quotient
 from covector.notation import syntax
 from covector.notation.integers import integer
 from covector.notation.parse import parse_program
@@ -93,11 +94,28 @@ def declared_extents(program: syntax.Program, arguments: Mapping[str, Tensor], s
     for _, wanted, extent in pairs:
         if isinstance(wanted, syntax.Name) and wanted.name not in scope.parameters:
             found.setdefault(wanted.name, extent)
+    for _, wanted, extent in pairs:
+        found.update(_solved(wanted, extent, replace(scope, extents=found, closed=False), program.source))
     known = replace(scope, extents=found)
     for node, wanted, extent in pairs:
         if integer(wanted, Env(declares=True), Statement(known, program.source)) is not extent:
             raise _declared_otherwise(node, arguments[node.name], known, program.source)
     return found
+
+
+def _solved(wanted: syntax.Syntax, extent: Affine, scope: Scope, source: str) -> dict[str, Affine]:
+    """The one symbol of a declared extent such as ``2*F`` that no other extent tells."""
+    unknown = {part.name for part in syntax_walk(wanted) if isinstance(part, syntax.Name)}
+    unknown -= {*scope.extents, *scope.parameters}
+    if len(unknown) != 1:
+        return {}
+    (name,) = unknown
+    form = integer(wanted, Env(declares=True), Statement(scope, source))
+    coefficient = form.coefficient(Symbol(name))
+    if coefficient is None or coefficient is as_affine(0):
+        return {}
+    quotient = exact_quotient(extent - (form - coefficient * Symbol(name)), coefficient)
+    return {} if quotient is None else {name: quotient}
 
 
 def _declared(node: syntax.Declaration, tensor: Tensor, axis: int) -> list[tuple[syntax.Syntax, Affine]]:
@@ -111,7 +129,8 @@ def _declared(node: syntax.Declaration, tensor: Tensor, axis: int) -> list[tuple
 def _declared_otherwise(node: syntax.Declaration, tensor: Tensor, scope: Scope, source: str) -> Exception:
     texts = [source[extent.span.start : extent.span.end] for extent in node.extents]
     names = {part.name for extent in node.extents for part in syntax_walk(extent) if isinstance(part, syntax.Name)}
-    known = ", ".join(f"{name} = {scope.extents[name]!r}" for name in sorted(names) if name in scope.extents)
+    values = {name: repr(scope.extents[name]) for name in sorted(names) if name in scope.extents}
+    known = ", ".join(f"{name} = {text}" for name, text in values.items() if name != text)
     expected = "×".join(texts) + (f" with {known}" if known else "")
     message = f"{node.name} has shape {shape_text(tensor.shape)}, expected {expected}"
     return scope.fault(message, node, source, kind=ShapeError)
@@ -130,12 +149,14 @@ def batch_indices(definition: syntax.Definition, scope: Scope) -> tuple[Index, .
         if node.name in scope.tensors
     ]
     extents = broadcast(shapes, scope.operation)
-    taken = {node.name for node in syntax_walk(definition) if isinstance(node, _NAMED)}
-    names = _batch_names(len(extents), taken, plain=not definition.indices)
+    names = _batch_names(len(extents), names_spoken(definition) | scope.spoken)
     return tuple(Index(name, extent) for name, extent in zip(names, extents, strict=True))
 
 
-_NAMED = (syntax.Name, syntax.Subscript, syntax.IndexBinding, syntax.Definition)
+def names_spoken(tree: syntax.Syntax) -> frozenset[str]:
+    """Every name in a tree: of tensors, indices, extents and parameters."""
+    named = (syntax.Name, syntax.Subscript, syntax.IndexBinding, syntax.Definition)
+    return frozenset(node.name for node in syntax_walk(tree) if isinstance(node, named))
 
 
 def _leading(shape: tuple[Affine, ...], trailing: int, axis: int) -> tuple[Affine, ...]:
@@ -170,14 +191,14 @@ def broadcast(shapes: Sequence[tuple[str, tuple[Affine, ...]]], operation: str =
     return tuple(result)
 
 
-def _batch_names(count: int, taken: set[str], plain: bool) -> list[str]:
-    """Letters for leading axes that the form does not use itself: i, j, k, … where it has no index of its own."""
-    letters = "ijklmnpqrstuv" if plain else ("i", "bi", "abi")[count - 1] if 0 < count < 4 else ""
-    names = [letter for letter in letters if letter not in taken][:count]
-    number = 1
+def _batch_names(count: int, taken: frozenset[str]) -> list[str]:
+    """Names for leading axes: i, j, k, … where those are free, else i last and before it what the form does not use."""
+    if not taken & set("ijkl"):
+        return [*"ijkl"[:count], *(f"i{number}" for number in range(2, count - 2))]
+    names = [letter for letter in "ibhnmpqrst" if letter not in taken][:count]
+    number = 2
     while len(names) < count:
-        name = "b" if number == 1 else f"b{number}"
-        if name not in taken and name not in names:
-            names.append(name)
+        if f"b{number}" not in taken:
+            names.append(f"b{number}")
         number += 1
-    return names
+    return names[::-1]
