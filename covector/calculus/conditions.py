@@ -166,6 +166,31 @@ def use_delta(node: Apply) -> Expr | None:
     return None
 
 
+def use_divisibility(node: Apply) -> Expr | None:
+    """Beside ``[a mod d = 0]``, ``d·⌊a/d⌋`` is a."""
+    for factor in node.arguments:
+        found = _solved_for(factor, Mod)
+        if found is None or found[1] is not as_affine(0):
+            continue
+        mod = found[0]
+        floor = Floor(mod.numerator, mod.denominator)
+        others = tuple(o if o is factor else transform(o, lambda part: _undivided(part, floor)) for o in node.arguments)
+        if others != node.arguments:
+            return Apply(MUL, others)
+    return None
+
+
+def _undivided(node: object, floor: Floor) -> object:
+    """An integer expression with whole multiples of ``d·⌊a/d⌋`` replaced by multiples of a."""
+    if not isinstance(node, Affine) or floor not in atoms(node):
+        return node
+    coefficient = node.coefficient(floor)
+    quotient = None if coefficient is None else exact_quotient(coefficient, floor.denominator)
+    if coefficient is None or quotient is None:
+        return node
+    return node - coefficient * floor + quotient * floor.numerator
+
+
 def _equal_atoms(factor: Expr) -> tuple[Index | Read, Affine] | None:
     """Of a delta between two indices the later name and the earlier; of one between a read and an index the read and the index."""
     if not (isinstance(factor, Bracket) and isinstance(factor.condition, Apply) and factor.condition.function is EQ):
@@ -254,6 +279,7 @@ CONDITIONS = (
     Rule("fold-logic", "and or not", "[not (a < b)]", "[b <= a]", fold_logic),
     Rule("fold-bracket", "Bracket", "[a < b and b < c]", "[a < b] * [b < c]", fold_bracket),
     Rule("use-delta", "mul", "δ(i,p) * f[p]", "δ(i,p) * f[i]", use_delta, "δ says that both indices are equal", "δ 使两指标相等"),
+    Rule("use-divisibility", "mul", "[i % 3 = 0] * f[i // 3 * 3]", "[i % 3 = 0] * f[i]", use_divisibility),
     Rule(
         "floor-and-mod",
         "mul",

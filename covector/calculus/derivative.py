@@ -28,7 +28,7 @@ from covector.ir import (
     substitute,
 )
 from covector.ir.affine import free
-from covector.ir.walk import fresh, rename
+from covector.ir.walk import rename, unused
 from covector.notation.element import scalar_expression
 
 Leaf = Callable[[Read], Expr]
@@ -109,7 +109,7 @@ def _fresh_indices(expr: Reduce) -> dict[Index, Index]:
     taken = free(expr.body) | frozenset(expr.indices)
     renamed: dict[Index, Index] = {}
     for index in expr.indices:
-        renamed[index] = fresh(index, taken | set(renamed.values()))
+        renamed[index] = unused(index, set(taken) | set(renamed.values()))
     return renamed
 
 

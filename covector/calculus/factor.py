@@ -44,7 +44,23 @@ def _flat_product(node: Apply) -> Expr:
     for factor in node.arguments:
         flat.extend(factor.arguments if isinstance(factor, Apply) and factor.function is MUL else (factor,))
     coefficient, rest = coefficient_of(mul(*flat))
+    if coefficient < 0:
+        flipped = _flip(rest)
+        coefficient, rest = (coefficient, rest) if flipped is None else (-coefficient, flipped)
     return with_coefficient(coefficient, tuple(sorted(rest, key=order)))
+
+
+def _flip(factors: tuple[Expr, ...]) -> tuple[Expr, ...] | None:
+    """The factors with the first difference turned round, which turns the sign: ``-(a - b)`` is ``b - a``."""
+    for place, factor in enumerate(factors):
+        base, exponent = base_exponent(factor)
+        if isinstance(base, Apply) and base.function is ADD and exponent.denominator == 1 and exponent.numerator % 2:
+            signs = {coefficient_of(term)[0] > 0 for term in base.arguments}
+            if len(signs) == 2:
+                terms = [with_coefficient(-c, rest) for c, rest in map(coefficient_of, base.arguments)]
+                terms.sort(key=lambda term: coefficient_of(term)[0] < 0)
+                return (*factors[:place], power(add(*terms), exponent), *factors[place + 1 :])
+    return None
 
 
 def _take_out(node: Apply) -> Expr:
@@ -61,7 +77,8 @@ def _take_out(node: Apply) -> Expr:
     outside = [power(base, exponent) for base, exponent in common.values()]
     if not outside and number == 1:
         return inside
-    return with_coefficient(number, tuple(sorted((*outside, inside), key=order)))
+    product = with_coefficient(number, (*outside, inside))
+    return _flat_product(product) if isinstance(product, Apply) else product
 
 
 def _common_number(coefficients: list[Fraction]) -> Fraction:

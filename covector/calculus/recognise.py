@@ -10,32 +10,59 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from covector.calculus.arithmetic import ARITHMETIC
 from covector.calculus.build import (
     ADD,
-
+    MINUS_ONE,
+    ONE,
     add,
     base_exponent,
     coefficient_of,
     factors_of,
+    is_apply,
     mul,
     number,
     power,
     terms_of,
 )
 from covector.calculus.match import Binding, match
-from covector.ir import Affine, Apply, Compute, Expr, Index, Literal, Read, Reduce, children, rebuild, walk
+from covector.calculus.rewrite import Rewriter
+from covector.ir import (
+    Affine,
+    Apply,
+    Compute,
+    Expr,
+    Index,
+    Literal,
+    Read,
+    Reduce,
+    as_affine,
+    children,
+    rebuild,
+    substitute,
+    walk,
+)
 from covector.ir.affine import free
 from covector.ir.bounds import within
+from covector.ops import SCALARS
+
+EXP = SCALARS["exp"]
 
 Powers = list[tuple[Expr, Fraction]]
 
 
 @dataclass(frozen=True)
 class Value:
-    """An earlier statement, and what its body looks like in normal form."""
+    """An earlier statement, what to look for (its body in normal form), and what that is in terms of its read."""
 
     tensor: Compute
     body: Expr
+    result: Expr | None = None
+
+    @property
+    def own(self) -> Read:
+        """The read of the statement at its own indices."""
+        return Read(self.tensor, tuple(as_affine(index) for index in self.tensor.indices))
 
     @property
     def size(self) -> int:
@@ -43,11 +70,36 @@ class Value:
         return sum(1 for _ in walk(self.body))
 
 
+def inverted(value: Value) -> Iterable[Value]:
+    """What follows from a value by turning its definition round.
+
+    From ``y = a - log(s)``: ``exp(a)/s`` is exp(y). From ``y = a + log(s)``: s is exp(y - a). From ``y = 1/(c + t)``: ``t/(c + t)²`` is
+    ``y·(1 - c·y)``.
+    """
+    own = value.own
+    logs = [term for term in terms_of(value.body) if any(is_apply(f, "log") for f in factors_of(term))]
+    rest = [term for term in terms_of(value.body) if term not in logs]
+    if len(logs) == 1 and (sign := coefficient_of(logs[0])) and len(sign[1]) == 1 and abs(sign[0]) == 1:
+        inside = logs[0] if sign[0] == 1 else sign[1][0]
+        argument = inside.arguments[0] if isinstance(inside, Apply) else inside
+        exponent = Apply(EXP, (add(own, *(mul(MINUS_ONE, term) for term in rest)),))
+        yield Value(value.tensor, argument, power(exponent, sign[0]))
+        if rest:
+            factors = (Apply(EXP, (add(*rest),)), power(argument, sign[0]))
+            yield Value(value.tensor, mul(*factors), Apply(EXP, (own,)))
+    base, power_of = base_exponent(value.body)
+    if power_of == -1 and isinstance(base, Apply) and base.function is ADD and len(base.arguments) == 2:
+        constant, term = base.arguments
+        if isinstance(constant, Literal) and type(constant.value) is Fraction:
+            result = mul(own, add(ONE, mul(MINUS_ONE, constant, own)))
+            yield Value(value.tensor, mul(term, power(base, -2)), result)
+
+
 class Recogniser:
     """Earlier values, and the search for them in expressions."""
 
     def __init__(self, values: Iterable[Value]) -> None:
-        useful = [value for value in values if _is_useful(value)]
+        useful = [v for value in values for v in (value, *inverted(value)) if _is_useful(v)]
         self.values = sorted(useful, key=lambda value: -value.size)
         self.memo: dict[Expr, Expr] = {}
 
@@ -89,15 +141,18 @@ def _find(value: Value, expr: Expr) -> Expr | None:
     return _in_product(value, expr)
 
 
-def _read(value: Value, binding: Binding) -> Read | None:
-    """The read of the value at the positions that were found, where they are inside its bounds."""
+def _read(value: Value, binding: Binding) -> Expr | None:
+    """The value at the positions that were found, where they are inside its bounds."""
     positions = []
     for index in value.tensor.indices:
         position = binding.get(index)
         if not isinstance(position, Affine) or not _inside(index, position):
             return None
         positions.append(position)
-    return Read(value.tensor, tuple(positions))
+    if value.result is None:
+        return Read(value.tensor, tuple(positions))
+    result: Expr = substitute(value.result, dict(zip(value.tensor.indices, positions, strict=True)))
+    return result
 
 
 def _inside(index: Index, position: Affine) -> bool:
@@ -152,21 +207,39 @@ def _in_product(value: Value, expr: Expr) -> Expr | None:
     found = _take(value, wanted, factors)
     if found is not None:
         read, times, rest = found
-        return mul(number(scale ** -times.numerator), power(read, times), *_join(rest)) if _whole(scale, times) else None
+        if not _whole(scale, times):
+            return None
+        return _merged(mul(number(scale**-times.numerator), *factors_of(power(read, times)), *_join(rest)))
     for place, (base, exponent) in enumerate(factors):
         if isinstance(base, Reduce) and base.operation == "sum" and exponent == 1:
             others = factors[:place] + factors[place + 1 :]
-            borrowed = _in_inner_sum(value, wanted, base, others)
-            if borrowed is not None and scale == 1:
+            borrowed = _in_inner_sum(value, scale, wanted, base, others)
+            if borrowed is not None:
                 return borrowed
     return None
+
+
+def _merged(expr: Expr) -> Expr:
+    """The product with exponentials joined where their exponents cancel: ``exp(x - m)·exp(y - m)⁻¹`` is ``exp(x - y)``."""
+    exponentials = [f for f in factors_of(expr) if is_apply(base_exponent(f)[0], "exp")]
+    if len(exponentials) != 2:
+        return expr
+    exponents = []
+    for factor in exponentials:
+        base, times = base_exponent(factor)
+        assert isinstance(base, Apply)
+        exponents.append(mul(number(times), base.arguments[0]))
+    joined = Rewriter(ARITHMETIC)(add(*exponents))
+    if len(terms_of(joined)) > sum(len(terms_of(base_exponent(f)[0].arguments[0])) for f in exponentials):  # type: ignore[union-attr]
+        return expr
+    return mul(*(f for f in factors_of(expr) if f not in exponentials), Apply(EXP, (joined,)))
 
 
 def _whole(scale: Fraction, times: Fraction) -> bool:
     return scale == 1 or times.denominator == 1
 
 
-def _in_inner_sum(value: Value, wanted: Powers, inner: Reduce, outer: Powers) -> Expr | None:
+def _in_inner_sum(value: Value, scale: Fraction, wanted: Powers, inner: Reduce, outer: Powers) -> Expr | None:
     """The value inside a sum, some of its factors standing outside."""
     inside = [base_exponent(factor) for factor in factors_of(inner.body)]
     reach = [(base, exponent) for base, exponent in outer if not free(base) & set(inner.indices)]
@@ -175,17 +248,18 @@ def _in_inner_sum(value: Value, wanted: Powers, inner: Reduce, outer: Powers) ->
     if found is None:
         return None
     read, times, rest = found
-    if not free(read) & set(inner.indices):
+    if not free(read) & set(inner.indices) or not _whole(scale, times):
         return None
     bound = set(inner.indices)
     body = mul(power(read, times), *_join([pair for pair in rest if free(pair[0]) & bound]))
     left = [pair for pair in rest if not free(pair[0]) & bound]
-    return mul(*_join(left + beyond), Reduce("sum", inner.indices, body))
+    scaled = [] if scale == 1 else [number(scale**-times.numerator)]
+    return mul(*scaled, *_join(left + beyond), Reduce("sum", inner.indices, body))
 
 
 def _take(
     value: Value, wanted: Powers, factors: Powers, must_use: Powers | None = None
-) -> tuple[Read, Fraction, Powers] | None:
+) -> tuple[Expr, Fraction, Powers] | None:
     """The value among powers: its read, how many times it is there, and the powers that are left."""
     variables = frozenset(value.tensor.indices)
     for binding, chosen in _choose(wanted, factors, variables, {}, ()):

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from covector.calculus.build import ONE, ZERO, add, mul, total
+from covector.calculus.build import ADD, ONE, ZERO, add, factors_of, mul, total
 from covector.calculus.derivative import partial
 from covector.calculus.factor import factored
 from covector.calculus.recognise import Recogniser, Value
 from covector.calculus.rewrite import Rewriter
 from covector.calculus.rules import RULES, expand
 from covector.errors import DtypeError
-from covector.ir import Affine, Compute, Expr, Index, Input, Literal, Program, Read, Reduce, Tensor, as_affine, is_float
+from covector.ir import Affine, Apply, Compute, Expr, Index, Input, Literal, Program, Read, Reduce, Tensor, as_affine, is_float
 from covector.ir import substitute, transform, walk
 from covector.ir.tensor import read_tensors
 from covector.ir.walk import fresh, rename, rename_bound
@@ -198,12 +198,19 @@ def constant_sums(expr: Expr, values: Mapping[Tensor, Value]) -> Expr:
     """Sums that are a number whatever the inputs are, such as Σ (x - mean) = 0 or Σ softmax = 1, replaced by it."""
     found: dict[Expr, Expr] = {}
     for node in walk(expr):
-        if isinstance(node, Reduce) and node.operation == "sum" and _reads_values(node, values):
+        if _sums_up(node) and _reads_values(node, values):
             value = expand(inlined(node, values))
             if isinstance(value, Literal):
                 found[node] = value
     result: Expr = substitute(expr, found)
     return result
+
+
+def _sums_up(node: object) -> bool:
+    """Whether a node is a sum over an index, or adds such sums to something."""
+    if isinstance(node, Apply) and node.function is ADD:
+        return any(_sums_up(factor) for term in node.arguments for factor in factors_of(term))
+    return isinstance(node, Reduce) and node.operation == "sum"
 
 
 def _reads_values(node: Expr, values: Mapping[Tensor, Value]) -> bool:

@@ -109,10 +109,11 @@ def _substitute_reduce(
     node: Reduce, replaced: dict[Any, Any], incoming: frozenset[Index], memo: dict[Node, Any]
 ) -> Reduce:
     inner = {key: value for key, value in replaced.items() if not free(key) & frozenset(node.indices)}
+    names = {index.name for index in incoming}
     captured = {
         index: fresh(index, incoming | free(node.body) | frozenset(node.indices))
         for index in node.indices
-        if index in incoming
+        if index.name in names
     }
     if not captured and len(inner) == len(replaced):
         return Reduce(node.operation, node.indices, _substitute(node.body, replaced, incoming, memo))
@@ -146,12 +147,18 @@ def rename_bound(expr: Expr, taken: frozenset[Index] | set[Index]) -> Expr:
             return node
         renamed: dict[Index, Index] = {}
         for index in node.indices:
-            avoid = set(taken) | free(node.body) | set(node.indices) | set(renamed.values())
+            within = {part for part in walk(node.body) if isinstance(part, Index)}
+            avoid = set(taken) | within | bound_in(node) | set(renamed.values())
             renamed[index] = unused(index, avoid) if index.name in names else index
         return Reduce(node.operation, tuple(renamed.values()), rename(node.body, renamed))
 
     result: Expr = transform(expr, change)
     return result
+
+
+def bound_in(expr: Node) -> set[Index]:
+    """The indices that reductions inside an expression bind."""
+    return {index for node in walk(expr) if isinstance(node, Reduce) for index in node.indices}
 
 
 def unused(index: Index, taken: set[Index]) -> Index:
