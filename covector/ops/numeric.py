@@ -49,6 +49,14 @@ def stop(x: np.ndarray) -> np.ndarray:
     return x
 
 
+def power(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a to the power b; whole numbers to negative powers are floats, as one over an extent is."""
+    if np.result_type(a, b).kind in "biu" and np.any(np.less(b, 0)):
+        a = np.asarray(a, dtype=np.float64)
+    result: np.ndarray = np.power(a, b)
+    return result
+
+
 def rsqrt(x: np.ndarray) -> np.ndarray:
     """1 / sqrt(x)."""
     result: np.ndarray = np.divide(1, np.sqrt(x))

@@ -58,7 +58,7 @@ _ARITHMETIC = (
         name="pow",
         parameters=("a", "b"),
         derivatives=("select(b == 0, 0, b * a**(b - 1))", "select(a == 0 and b >= 0, 0, a**b * log(a))"),
-        numeric=np.power,
+        numeric=numeric.power,
         result="same",
         domain="a > 0 or (a == 0 and b >= 0)",
         kinks="Where b is 0 the derivative by a is 0, and where a is 0 and b is not negative the derivative by b is 0.",

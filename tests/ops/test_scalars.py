@@ -109,6 +109,10 @@ def test_whole_numbers_stay_whole(name: str) -> None:
     assert value(name, *arguments).dtype == np.int64
 
 
+def test_one_over_a_whole_number_is_a_power_of_it() -> None:
+    np.testing.assert_array_equal(value("pow", np.array([2, 4]), np.array(-1)), [0.5, 0.25])
+
+
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: str(function.__name__))
 def test_sources_stand_alone_in_exported_code(function: types.FunctionType) -> None:
     tree = ast.parse(inspect.getsource(function))
