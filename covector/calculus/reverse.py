@@ -8,17 +8,13 @@ eliminated with the deltas (Griewank and Walther, Evaluating Derivatives, chapte
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from covector.calculus.build import ADD, ONE, ZERO, add, factors_of, mul, total
+from covector.calculus.build import ONE, ZERO, add, mul, total
 from covector.calculus.derivative import partial
-from covector.calculus.factor import factored
-from covector.calculus.recognise import Recogniser, Value
-from covector.calculus.rewrite import Rewriter
-from covector.calculus.rules import RULES, expand
+from covector.calculus.tidy import Tidy
 from covector.errors import DtypeError
-from covector.ir import Affine, Apply, Compute, Expr, Index, Input, Literal, Program, Read, Reduce, Tensor, as_affine, is_float
-from covector.ir import substitute, transform, walk
+from covector.ir import Compute, Expr, Index, Input, Program, Read, Reduce, Tensor, as_affine, is_float, walk
 from covector.ir.tensor import read_tensors
 from covector.ir.walk import fresh, rename, rename_bound
 
@@ -27,10 +23,10 @@ LETTERS = "ijklmnuvwpqrstabcdefgh"
 
 @dataclass(frozen=True)
 class Contribution:
-    """What one statement adds to the cotangent of a tensor that it reads, as it is derived.
+    """What one statement adds to the cotangent of a tensor that it reads.
 
-    ``entry`` is ∂statement[o]/∂tensor[t] as the rules of differentiation give it, ``entry_simplified`` its normal form with earlier
-    values recognised; ``chain`` is the cotangent times the entry, summed over o, and ``result`` its normal form.
+    ``body`` is the statement at the indices ``outputs``, ``entry`` is ∂statement[outputs]/∂tensor[at] as the rules of differentiation
+    give it, ``cotangent`` ∂L/∂statement[outputs], and ``result`` the normal form of their product, summed over the outputs.
     """
 
     statement: Compute
@@ -39,8 +35,7 @@ class Contribution:
     at: tuple[Index, ...]
     body: Expr
     entry: Expr
-    entry_simplified: Expr
-    chain: Expr
+    cotangent: Expr
     result: Expr
 
 
@@ -57,7 +52,7 @@ class Gradients:
     seed: Input | None
     cotangents: Mapping[Tensor, Compute | None]
     contributions: Mapping[Tensor, tuple[Contribution, ...]]
-    values: Mapping[Tensor, Value] = field(default_factory=dict)
+    tidy: Tidy
 
     def gradient_program(self, wanted: Iterable[Tensor]) -> Program:
         """The program that computes the forward values and the cotangents of the wanted tensors."""
@@ -88,8 +83,7 @@ class _Accumulation:
     def __init__(self, program: Program, wanted: tuple[Tensor, ...], seed_name: str) -> None:
         self.program, self.wanted = program, wanted
         self.taken = set(program.tensors())
-        self.simplifier = Rewriter(RULES)
-        self.values = {s: Value(s, self.simplifier(s.body)) for s in program.statements if isinstance(s, Compute)}
+        self.tidy = Tidy(program)
         output = program.output
         self.seed = Input(self.name(seed_name), output.shape, output.dtype) if output.shape else None
         self.cotangents: dict[Tensor, Compute | None] = {}
@@ -112,7 +106,7 @@ class _Accumulation:
                 self.contributions[tensor] = ()
         for tensor in self.wanted:
             self.cotangents.setdefault(tensor, None)
-        return Gradients(self.program, self.seed, self.cotangents, self.contributions, self.values)
+        return Gradients(self.program, self.seed, self.cotangents, self.contributions, self.tidy)
 
     def needed(self) -> set[Tensor]:
         """The tensors on a way from a wanted one to the output."""
@@ -140,7 +134,7 @@ class _Accumulation:
             if (contribution := self.contribution(statement, tensor, at)) is not None
         ]
         self.contributions[tensor] = tuple(given)
-        body = self.finish(add(*(contribution.result for contribution in given))) if given else ZERO
+        body = self.tidy.finish(add(*(contribution.result for contribution in given))) if given else ZERO
         if body is ZERO:
             self.cotangents[tensor] = None
         else:
@@ -155,25 +149,8 @@ class _Accumulation:
         body = rename_bound(statement.body, frozenset((*at, *outputs)))
         body = rename(body, dict(zip(statement.indices, outputs, strict=True)))
         entry = partial(body, tensor, tuple(as_affine(index) for index in at))
-        simplified = self.recognised(entry)
-        chain = total(outputs, mul(cotangent, simplified))
-        result = self.recognised(total(outputs, mul(cotangent, entry)))
-        return Contribution(statement, tensor, outputs, at, body, entry, simplified, chain, result)
-
-    def recognised(self, expr: Expr) -> Expr:
-        """The normal form, with earlier values read and sums that are constant evaluated."""
-        recogniser = Recogniser(self.values.values())
-        for _ in range(8):
-            changed = recogniser(self.simplifier(expr))
-            changed = self.simplifier(constant_sums(changed, self.values))
-            if changed is expr:
-                break
-            expr = changed
-        return expr
-
-    def finish(self, expr: Expr) -> Expr:
-        """The form to show: common factors taken out."""
-        return factored(self.recognised(expr))
+        result = self.tidy(total(outputs, mul(cotangent, entry)))
+        return Contribution(statement, tensor, outputs, at, body, entry, cotangent, result)
 
 
 def element_indices(tensor: Tensor, program: Program) -> tuple[Index, ...]:
@@ -192,45 +169,3 @@ def output_indices(statement: Compute, at: tuple[Index, ...]) -> tuple[Index, ..
 
 def _bound_names(body: Expr) -> set[str]:
     return {index.name for node in walk(body) if isinstance(node, Reduce) for index in node.indices}
-
-
-def constant_sums(expr: Expr, values: Mapping[Tensor, Value]) -> Expr:
-    """Sums that are a number whatever the inputs are, such as Σ (x - mean) = 0 or Σ softmax = 1, replaced by it."""
-    found: dict[Expr, Expr] = {}
-    for node in walk(expr):
-        if _sums_up(node) and _reads_values(node, values):
-            value = expand(inlined(node, values))
-            if isinstance(value, Literal):
-                found[node] = value
-    result: Expr = substitute(expr, found)
-    return result
-
-
-def _sums_up(node: object) -> bool:
-    """Whether a node is a sum over an index, or adds such sums to something."""
-    if isinstance(node, Apply) and node.function is ADD:
-        return any(_sums_up(factor) for term in node.arguments for factor in factors_of(term))
-    return isinstance(node, Reduce) and node.operation == "sum"
-
-
-def _reads_values(node: Expr, values: Mapping[Tensor, Value]) -> bool:
-    """Whether a sum may be constant: it reads earlier values, and nothing that the program does not compute from inputs."""
-    reads = [part.tensor for part in walk(node) if isinstance(part, Read)]
-    size = sum(1 for _ in walk(node))
-    computed = [tensor for tensor in reads if tensor in values]
-    others = [tensor for tensor in reads if tensor not in values and not isinstance(tensor, Input)]
-    return bool(computed) and not others and size < 200
-
-
-def inlined(expr: Expr, values: Mapping[Tensor, Value]) -> Expr:
-    """The expression with every read of an earlier statement replaced by its body, down to the inputs."""
-
-    def inline(node: object) -> object:
-        value = values.get(node.tensor) if isinstance(node, Read) else None
-        if not isinstance(node, Read) or value is None:
-            return node
-        positions: dict[Index, Affine] = dict(zip(value.tensor.indices, node.positions, strict=True))
-        return inlined(substitute(value.body, positions), values)
-
-    result: Expr = transform(expr, inline)
-    return result

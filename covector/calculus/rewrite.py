@@ -7,7 +7,7 @@ steps of a derivation.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from covector.errors import CovectorError
@@ -78,9 +78,18 @@ class Rewriter:
                 if self.steps > STEP_LIMIT:
                     raise CovectorError(f"simplification does not end: rule {rule.name!r} at {expr!r:.200}")
                 if rule.title:
-                    self.fired.append(rule)
+                    self.fired.append(_with_indices(rule, expr, changed))
                 return changed
         return None
+
+
+def _with_indices(rule: Rule, before: Expr, after: Expr) -> Rule:
+    """The rule with a title that names the summed indices which it took away."""
+    if not (rule.name == "sum-delta" and isinstance(before, Reduce)):
+        return rule
+    kept = after.indices if isinstance(after, Reduce) else ()
+    gone = ", ".join(index.name for index in before.indices if index not in kept)
+    return replace(rule, title=f"{rule.title} on {gone}", title_zh=f"{rule.title_zh} {gone}")
 
 
 def _kind(expr: Expr) -> str:

@@ -1,0 +1,100 @@
+"""Bringing derived expressions to the form that a person would write, in the light of a program.
+
+The normal form of the rules, with earlier values of the program recognised, and with sums that are a number whatever the
+inputs are, such as ``Σ (x - mean) = 0`` or ``Σ softmax = 1``, replaced by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from covector.calculus.build import ADD, factors_of
+from covector.calculus.factor import factored
+from covector.calculus.recognise import Recogniser, Value
+from covector.calculus.rewrite import Rewriter, Rule
+from covector.calculus.rules import RULES, expand
+from covector.ir import Affine, Apply, Compute, Expr, Index, Input, Literal, Program, Read, Reduce, Tensor
+from covector.ir import substitute, transform, walk
+from covector.ir.node import Node
+
+PASSES = 8
+"""How often recognition and simplification may call for each other."""
+
+CONSTANT_SUM_SIZE = 200
+"""Nodes of the largest sum that is examined for being constant."""
+
+
+class Tidy:
+    """The normal form of expressions of one program; ``fired`` holds the rules that were applied, in order."""
+
+    def __init__(self, program: Program) -> None:
+        self.simplifier = Rewriter(RULES)
+        self.values: Mapping[Tensor, Value] = {
+            statement: Value(statement, self.simplifier(statement.body))
+            for statement in program.statements
+            if isinstance(statement, Compute)
+        }
+        self.recogniser = Recogniser(self.values.values())
+        self.constants: dict[Node, Literal | None] = {}
+
+    def __call__(self, expr: Expr) -> Expr:
+        """The normal form, with earlier values read."""
+        for _ in range(PASSES):
+            changed = self.recogniser(self.simplifier(expr))
+            changed = self.simplifier(self.constant_sums(changed))
+            if changed is expr:
+                break
+            expr = changed
+        return expr
+
+    def finish(self, expr: Expr) -> Expr:
+        """The form to show: common factors taken out."""
+        return factored(self(expr))
+
+    def constant_sums(self, expr: Expr) -> Expr:
+        """The expression with sums that are constant replaced by their value."""
+        found = {node: value for node in walk(expr) if _sums_up(node) and (value := self.constant(node)) is not None}
+        result: Expr = substitute(expr, found)
+        return result
+
+    def constant(self, node: Expr) -> Literal | None:
+        """The number that a sum is whatever the inputs are, or None."""
+        if node not in self.constants:
+            value = expand(self.inlined(node)) if self._may_be_constant(node) else node
+            self.constants[node] = value if isinstance(value, Literal) else None
+        return self.constants[node]
+
+    def _may_be_constant(self, node: Expr) -> bool:
+        """Whether it reads earlier values, and nothing that the program does not compute from inputs."""
+        parts = list(walk(node))
+        reads = [part.tensor for part in parts if isinstance(part, Read)]
+        computed = [tensor for tensor in reads if tensor in self.values]
+        known = all(tensor in self.values or isinstance(tensor, Input) for tensor in reads)
+        return bool(computed) and known and len(parts) < CONSTANT_SUM_SIZE
+
+    def inlined(self, expr: Expr) -> Expr:
+        """The expression with every read of a statement replaced by its body, down to the inputs."""
+
+        def inline(node: object) -> object:
+            value = self.values.get(node.tensor) if isinstance(node, Read) else None
+            if not isinstance(node, Read) or value is None:
+                return node
+            positions: dict[Index, Affine] = dict(zip(value.tensor.indices, node.positions, strict=True))
+            return self.inlined(substitute(value.body, positions))
+
+        result: Expr = transform(expr, inline)
+        return result
+
+
+def fired_rules(expr: Expr) -> tuple[Expr, tuple[Rule, ...]]:
+    """The normal form of an expression and the rules with a title that made it, each once, in order."""
+    rewriter = Rewriter(RULES)
+    result = rewriter(expr)
+    return result, tuple(dict.fromkeys(rewriter.fired))
+
+
+def _sums_up(node: object) -> bool:
+    """Whether a node is a sum over an index, or adds such sums to something."""
+    if isinstance(node, Apply) and node.function is ADD:
+        return any(_sums_up(factor) for term in node.arguments for factor in factors_of(term))
+    return isinstance(node, Reduce) and node.operation == "sum"
