@@ -15,10 +15,16 @@ if TYPE_CHECKING:
     from covector.notation.statement import Env, Statement
 
 _ALLOWED = "a position holds indices, integers, extents, reads of integer tensors, and their sums, multiples, // and %"
+_POSITION = "non-affine position"
 
 
 class NotAnIntegerError(NotationError):
     """An expression that cannot stand in a position, though it may have a value."""
+
+    def said_of(self, what: str) -> NotAnIntegerError:
+        """The same error where something else than a position was wanted."""
+        message = self.message.replace(_POSITION, what, 1)
+        return type(self)(message, source=self.source, span=self.span, hint=self.hint)
 
 
 class FloatPositionError(NotAnIntegerError, DtypeError):
@@ -58,7 +64,7 @@ def _refuse(
     hint: str = _ALLOWED,
     kind: type[NotAnIntegerError] = NotAnIntegerError,
 ) -> CovectorError:
-    return statement.fault(f"non-affine position: {why}", node, hint, kind)
+    return statement.fault(f"{_POSITION}: {why}", node, hint, kind)
 
 
 def _number(node: syntax.Number, statement: Statement) -> Affine:

@@ -15,6 +15,9 @@ from covector.notation.statement import Site, Statement
 
 _MOST_POINTS = 20_000
 
+Witness = tuple[str, str]
+"""Values of indices at which a read falls outside, and the position that it has there."""
+
 
 def check_read(site: Site, read: Read, statement: Statement) -> None:
     """Raise `BoundsError` where a read that nothing guards can fall outside.
@@ -31,8 +34,8 @@ def check_read(site: Site, read: Read, statement: Statement) -> None:
             raise _error(site, read, axis, witness, statement)
 
 
-def _outside(position: Affine, extent: Affine) -> str | None:
-    """How a position can fall outside, in words; None where that is not known."""
+def _outside(position: Affine, extent: Affine) -> Witness | None:
+    """How a position can fall outside; None where that is not known."""
     nodes = list(walk(position))
     if any(isinstance(node, Read) for node in nodes):
         return None
@@ -50,12 +53,10 @@ def _outside(position: Affine, extent: Affine) -> str | None:
     return None
 
 
-def _says(position: Affine, reached: Affine, lower: bool) -> str:
-    where = ", ".join(
-        f"{index.name} = {_end(position, index, lower)!r}"
-        for index in sorted(free(position), key=lambda index: index.name)
-    )
-    return f"at {where} it is {reached!r}" if where else f"it is {reached!r}"
+def _says(position: Affine, reached: Affine, lower: bool) -> Witness:
+    indices = sorted(free(position), key=lambda index: index.name)
+    where = ", ".join(f"{index.name} = {_end(position, index, lower)!r}" for index in indices)
+    return where, repr(reached)
 
 
 def _end(position: Affine, index: Index, lower: bool) -> Affine:
@@ -68,8 +69,10 @@ def _end(position: Affine, index: Index, lower: bool) -> Affine:
 def _can_be_negative(form: Affine) -> bool:
     """Whether a polynomial over symbols of at least 1 is negative for some or all of them, and for no symbol positive.
 
-    Where symbols pull both ways their sizes decide, and only the run knows those.
+    Where symbols pull both ways, or stand under a floor, their sizes decide, and only the run knows those.
     """
+    if not all(isinstance(atom, Symbol) for atom in atoms(form)):
+        return False
     shifted = _shifted(form)
     rising = any(coefficient > 0 for _, coefficient in shifted.terms)
     return not rising and (shifted.constant < 0 or bool(shifted.terms))
@@ -85,7 +88,7 @@ def _shifted(form: Affine) -> Affine:
     return replace_atoms(form, {atom: as_affine(atom) + 1 for atom in atoms(form) if isinstance(atom, Symbol)})
 
 
-def _search(position: Affine, extent: int) -> str | None:
+def _search(position: Affine, extent: int) -> Witness | None:
     """Try every value of the indices, where there are not too many."""
     indices = sorted(free(position), key=lambda index: index.name)
     ranges = [range(index.extent.constant) for index in indices]
@@ -95,7 +98,7 @@ def _search(position: Affine, extent: int) -> str | None:
         at = _at(position, dict(zip(indices, point, strict=True)))
         if not 0 <= at < extent:
             where = ", ".join(f"{index.name} = {number}" for index, number in zip(indices, point, strict=True))
-            return f"at {where} it is {at}" if where else f"it is {at}"
+            return where, str(at)
     return None
 
 
@@ -116,14 +119,14 @@ def _values(monomial: tuple[object, ...], point: Mapping[Index, int]) -> Iterato
             yield _at(atom.numerator, point) % _at(atom.denominator, point)
 
 
-def _error(site: Site, read: Read, axis: int, witness: str, statement: Statement) -> CovectorError:
+def _error(site: Site, read: Read, axis: int, witness: Witness, statement: Statement) -> CovectorError:
     node = site.nodes[axis] or site.node
-    text = statement.text(site.node)
-    shape, extent = read.tensor.shape, read.tensor.shape[axis]
-    last = repr(extent - 1)
-    message = (
-        f"{text} can fall outside {site.name} ({shape_text(shape)}): position {statement.text(node)} on axis {axis} "
-        f"runs over 0 … {last}, and {witness}"
-    )
+    text, shape = statement.text(site.node), read.tensor.shape
+    last = repr(shape[axis] - 1)
+    at = f"at {witness[0]} " if witness[0] else ""
+    message = f"{text} can fall outside {site.name} ({shape_text(shape)}): {at}its position"
+    message += f" on axis {axis} is {witness[1]}, not in 0 … {last}"
     hint = f"write pad({text}) for a read that is 0 there, guard it with a bracket, or give the index a smaller extent"
+    if read.positions[axis].is_constant and read.positions[axis].constant < 0:
+        hint = f"positions count from 0, and the last one is {last}"
     return statement.fault(message, node, hint, BoundsError)

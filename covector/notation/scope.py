@@ -16,7 +16,7 @@ from covector.notation.syntax import Name, Syntax
 Number = int | float | Fraction | bool
 
 CONSTANTS = ("pi", "inf", "true", "false")
-_TYPO = 0.85
+_TYPO = 0.82
 
 
 @dataclass(frozen=True)
@@ -126,11 +126,9 @@ def names_in(node: Syntax) -> frozenset[str]:
 
 def _is_typo(name: str, known: str) -> bool:
     """Whether ``name`` is ``known`` misspelt, rather than a relative of it such as x2, x', dx or x_left."""
-    if min(len(name), len(known)) < 4 or name == known:
+    if min(len(name), len(known)) < 4 or name[0] != known[0] or _letters(name) == _letters(known):
         return False
-    if name.rstrip("'") == known.rstrip("'") or _letters(name) == _letters(known):
-        return False
-    if name.endswith(known) or known.endswith(name) or _stem(name) == _stem(known) != "":
+    if _stem(name) in (known, _stem(known)) or _stem(known) == name:
         return False
     return difflib.SequenceMatcher(None, name, known).ratio() >= _TYPO
 
@@ -140,4 +138,5 @@ def _letters(name: str) -> str:
 
 
 def _stem(name: str) -> str:
-    return name.rpartition("_")[0]
+    """What stands before the last underscore; the name itself where there is none."""
+    return name.rpartition("_")[0] or name

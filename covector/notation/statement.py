@@ -14,7 +14,7 @@ from covector.ir import Affine, Index, Input, Read, Symbol, Tensor, as_affine
 from covector.ir.affine import atoms
 from covector.notation import syntax
 from covector.notation.build import REDUCTIONS
-from covector.notation.integers import integer
+from covector.notation.integers import NotAnIntegerError, integer
 from covector.notation.scope import CONSTANTS, Scope, axes_text, names_in, text_of
 from covector.notation.syntax import Syntax
 from covector.ops import SCALARS
@@ -88,8 +88,9 @@ class Statement:
         """A new index, its extent as written or yet to be found; ``form`` shows where an extent would be written."""
         name = binding.name
         if name in env.indices:
-            message = f"index '{name}' is already bound where this binds it again"
-            raise self.fault(message, binding, "give the inner index a name of its own")
+            left = any(binder.form.startswith(f"{self.own}[{name}:") for binder in self.binders)
+            where = "on the left side" if left else "in a reduction around this one"
+            raise self.fault(f"index {name} is bound already, {where}", binding, "give this one another name")
         if name in CONSTANTS:
             raise self.fault(f"'{name}' is a constant and cannot be an index", binding, "choose another name")
         if binding.extent is None:
@@ -102,7 +103,10 @@ class Statement:
 
     def extent(self, node: Syntax) -> Affine:
         """The value of an extent as written, in which an unknown name is a new symbol."""
-        extent = integer(node, Env(declares=True), self)
+        try:
+            extent = integer(node, Env(declares=True), self)
+        except NotAnIntegerError as error:
+            raise error.said_of("not an extent") from None
         if extent.is_constant and extent.constant < 0:
             raise self.fault(f"an extent cannot be negative, and this is {extent!r}", node, kind=ShapeError)
         if any(isinstance(atom, Read) for atom in atoms(extent)):
@@ -128,7 +132,7 @@ class Statement:
     def _refuse_new(self, name: str, node: Syntax, rank: int) -> None:
         """Raise where a name that is neither declared nor defined cannot be an input."""
         if name == self.own:
-            hint = f"a running total is a reduction: {name}[i] = sum[j]([j <= i] * x[j])"
+            hint = f"a running total is a reduction: {name}[i:N] = sum[j]([j <= i] * x[j])"
             raise self.fault(f"{name} reads itself: an element form has no recursion", node, hint)
         if name in SCALARS or name in REDUCTIONS:
             form = f"{name}[k](…)" if name in REDUCTIONS else f"{name}({', '.join(SCALARS[name].parameters)})"

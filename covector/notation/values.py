@@ -21,7 +21,7 @@ SPECIAL = ("select", "stop", "pad", *DELTAS)
 _ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "pow", "neg": "neg"}
 _COMPARISONS = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le"}
 _CONNECTIVES = ("and", "or", "not")
-_ELSEWHERE = {"where": "select(condition, a, b)", "if": "select(condition, a, b)", "max": "maximum(a, b)"}
+_ELSEWHERE = {"where": "select(condition, a, b)", "ln": "log"}
 
 # Stands in a Select for "the read lies inside the bounds", which cannot be said before the extents are known.
 INSIDE = ScalarFunction("inside", (), (), bool, result="bool")
@@ -55,8 +55,9 @@ def condition(node: Syntax, env: Env, statement: Statement) -> Expr:
         return Apply(SCALARS[_COMPARISONS[node.symbol]], _sides(node.operands, env, statement))
     if isinstance(node, syntax.Operator) and node.symbol in _CONNECTIVES:
         # In `i > 0 and x[i-1] > 0` the first condition keeps the read of the second inside the bounds.
-        inner = env.guarded(names_in(node))
-        operands = tuple(condition(operand, inner, statement) for operand in node.operands)
+        guards = [names_in(operand) if node.symbol == "and" else frozenset() for operand in node.operands]
+        pairs = zip(node.operands, _others(guards), strict=True)
+        operands = tuple(condition(operand, env.guarded(names), statement) for operand, names in pairs)
         return _applied(SCALARS[node.symbol], operands)
     found = value(node, env, statement)
     if dtype(found) != "bool":
@@ -140,13 +141,24 @@ def _operator(node: syntax.Operator, env: Env, statement: Statement) -> Expr:
     if is_condition(node):
         return condition(node, env, statement)
     if symbol in ("//", "%"):
-        return integer(node, env, statement)
+        try:
+            return integer(node, env, statement)
+        except NotAnIntegerError as error:
+            raise error.said_of(f"'{symbol}' takes integer expressions") from None
     if symbol not in _ARITHMETIC:
         raise _matrix_form(node, statement)
-    if symbol == "*":
-        env = env.guarded(_guards(node))
-    operands = tuple(_operand(operand, env, statement) for operand in node.operands)
+    guards = _others([_guards(operand) if symbol == "*" else frozenset() for operand in node.operands])
+    pairs = zip(node.operands, guards, strict=True)
+    operands = tuple(_operand(operand, env.guarded(names), statement) for operand, names in pairs)
     return _applied(SCALARS[_ARITHMETIC[symbol]], operands)
+
+
+def _others(guards: list[frozenset[str]]) -> list[frozenset[str]]:
+    """For each operand the names that guard it: those of all the others."""
+    nothing: frozenset[str] = frozenset()
+    if not any(guards):
+        return guards
+    return [nothing.union(*guards[:at], *guards[at + 1 :]) for at in range(len(guards))]
 
 
 def _guards(node: Syntax) -> frozenset[str]:
@@ -245,7 +257,7 @@ def _unknown_function(node: syntax.Call, statement: Statement) -> CovectorError:
     if name in REDUCTIONS:
         hint = f"in element form a reduction names its index: {name}[k](…)"
         if name in ("max", "min"):
-            hint += f"; the {name}imum of two values is {name}imum(a, b)".replace("maximum of", "larger of")
+            hint += f"; of two values, write {name}imum(a, b)"
         return statement.fault(f"{name}(…) lacks its index", node, hint)
     if name in OPERATIONS:
         hint = (
@@ -256,7 +268,9 @@ def _unknown_function(node: syntax.Call, statement: Statement) -> CovectorError:
         return statement.fault(
             f"'{name}' is a tensor, not a function", node, f"a read takes square brackets: {name}[…]"
         )
-    close = _ELSEWHERE.get(name) or nearest(name, [*SCALARS, *REDUCTIONS, *SPECIAL])
+    operators = {*_ARITHMETIC.values(), *_COMPARISONS.values(), *_CONNECTIVES}
+    called = [other for other in SCALARS if other not in operators]
+    close = _ELSEWHERE.get(name) or nearest(name, [*called, *REDUCTIONS, *SPECIAL])
     hint = f"did you mean {close}?" if close else "covector ops lists the functions"
     return statement.fault(message, node, hint, UnknownNameError)
 
