@@ -27,6 +27,10 @@ from covector.ir.affine import order
 from covector.ops import SCALARS
 
 
+LARGEST_DENOMINATOR = 64
+"""The largest common denominator that is taken out of coefficients with different ones."""
+
+
 def _rational(expr: Expr) -> Fraction | None:
     return expr.value if isinstance(expr, Literal) and type(expr.value) is Fraction else None
 
@@ -141,8 +145,21 @@ def content(expr: Expr) -> Fraction:
         return Fraction(1)
     coefficients = [coefficient_of(term)[0] for term in expr.arguments]
     first = coefficient_of(min(expr.arguments, key=_term_order))[0]
-    common = Fraction(gcd(*(c.numerator for c in coefficients)), lcm(*(c.denominator for c in coefficients)))
+    common = common_number(coefficients)
     return -common if first < 0 else common
+
+
+def common_number(coefficients: list[Fraction]) -> Fraction:
+    """What can be taken out of coefficients so that they become simpler.
+
+    The rational number that leaves coprime integers; but where their denominators differ and are large, as beside a decimal
+    such as 1e-5, only an integer.
+    """
+    top = gcd(*(c.numerator for c in coefficients))
+    bottom = lcm(*(c.denominator for c in coefficients))
+    if bottom > LARGEST_DENOMINATOR and len({c.denominator for c in coefficients}) > 1:
+        bottom = 1
+    return Fraction(top, bottom)
 
 
 def _exact_root(value: Fraction, exponent: Fraction) -> Fraction | None:

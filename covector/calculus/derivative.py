@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from covector.calculus.build import AND, EQ, ONE, ZERO, add, mul, power, total
+from covector.calculus.literals import LITERALS
+from covector.calculus.rewrite import Rewriter
 from covector.errors import CovectorError
 from covector.ir import (
     Affine,
@@ -32,6 +34,9 @@ from covector.ir.walk import rename, unused
 from covector.notation.element import scalar_expression
 
 Leaf = Callable[[Read], Expr]
+
+# The derivative of x**2 holds select(2 == 0, …, 2*x**(2 - 1)): what is about numbers alone is settled at once.
+_LITERALS = Rewriter(LITERALS)
 
 
 def partial(expr: Expr, tensor: Tensor, at: tuple[Affine, ...]) -> Expr:
@@ -126,8 +131,7 @@ def derivative_of(function: ScalarFunction, argument: int, at: tuple[Expr, ...])
     if not function.derivatives or function.derivatives[argument] is None:
         return ZERO
     placeholders, template = _template(function, argument)
-    result: Expr = substitute(template, dict(zip(placeholders, at, strict=True)))
-    return result
+    return _LITERALS(substitute(template, dict(zip(placeholders, at, strict=True))))
 
 
 @lru_cache(maxsize=None)

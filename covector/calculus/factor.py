@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import gcd, lcm
 
-from covector.calculus.arithmetic import with_coefficient
+from covector.calculus.arithmetic import common_number, with_coefficient
 from covector.calculus.build import ADD, MUL, add, base_exponent, coefficient_of, mul, power
 from covector.calculus.canonical import canonical
-from covector.ir import Affine, Apply, Bracket, Expr, Reduce, children, rebuild
+from covector.ir import Affine, Apply, Bracket, Expr, Read, Reduce, children, rebuild, transform, walk
 from covector.ir.affine import order
 from covector.ir.node import cached
 
@@ -58,9 +57,14 @@ def _flip(factors: tuple[Expr, ...]) -> tuple[Expr, ...] | None:
             signs = {coefficient_of(term)[0] > 0 for term in base.arguments}
             if len(signs) == 2:
                 terms = [with_coefficient(-c, rest) for c, rest in map(coefficient_of, base.arguments)]
-                terms.sort(key=lambda term: coefficient_of(term)[0] < 0)
+                terms.sort(key=_reading_order)
                 return (*factors[:place], power(add(*terms), exponent), *factors[place + 1 :])
     return None
+
+
+def _reading_order(term: Expr) -> tuple[bool, int]:
+    """Positive terms first, then short ones."""
+    return coefficient_of(term)[0] < 0, sum(1 for _ in walk(term))
 
 
 def _take_out(node: Apply) -> Expr:
@@ -72,7 +76,7 @@ def _take_out(node: Apply) -> Expr:
         with_coefficient(coefficient / number, tuple(_divide(own, common)))
         for (coefficient, _), own in zip(terms, powers, strict=True)
     ]
-    rest.sort(key=lambda term: coefficient_of(term)[0] < 0)
+    rest.sort(key=_reading_order)
     inside = add(*rest)
     outside = [power(base, exponent) for base, exponent in common.values()]
     if not outside and number == 1:
@@ -83,7 +87,7 @@ def _take_out(node: Apply) -> Expr:
 
 def _common_number(coefficients: list[Fraction]) -> Fraction:
     """What the coefficients have in common; negative where all of them are."""
-    common = Fraction(gcd(*(c.numerator for c in coefficients)), lcm(*(c.denominator for c in coefficients)))
+    common = common_number(coefficients)
     return -common if all(c < 0 for c in coefficients) else common
 
 
@@ -118,3 +122,37 @@ def _divide(own: Powers, common: Powers) -> list[Expr]:
     return left
 
 
+
+
+Signature = tuple[str, ...]
+
+
+def oriented(expr: Expr, differences: frozenset[tuple[Signature, Signature]]) -> Expr:
+    """The expression with even powers of differences turned as the user wrote them: ``(mu - x)²`` as ``(x - mu)²``.
+
+    ``differences`` holds, for each difference that was written, what its two sides read.
+    """
+
+    def turn(node: object) -> object:
+        if not isinstance(node, Apply):
+            return node
+        base, exponent = base_exponent(node)
+        if exponent.denominator != 1 or exponent.numerator % 2 or not isinstance(base, Apply) or base.function is not ADD:
+            return node
+        terms = [coefficient_of(term) for term in base.arguments]
+        if sorted(coefficient > 0 for coefficient, _ in terms) != [False, True]:
+            return node
+        ahead = next(signature(mul(*rest)) for coefficient, rest in terms if coefficient > 0)
+        behind = next(signature(mul(*rest)) for coefficient, rest in terms if coefficient < 0)
+        if (ahead, behind) in differences or (behind, ahead) not in differences:
+            return node
+        turned = sorted((with_coefficient(-c, rest) for c, rest in terms), key=_reading_order)
+        return power(add(*turned), exponent)
+
+    result: Expr = transform(expr, turn)
+    return result
+
+
+def signature(expr: Expr) -> Signature:
+    """The names of the tensors that an expression reads."""
+    return tuple(sorted({node.tensor.name for node in walk(expr) if isinstance(node, Read)}))

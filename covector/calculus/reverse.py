@@ -138,7 +138,7 @@ class _Accumulation:
         if body is ZERO:
             self.cotangents[tensor] = None
         else:
-            self.cotangents[tensor] = Compute(self.name(f"d{tensor.name}"), at, body)
+            self.cotangents[tensor] = Compute(self.name(f"d{tensor.name}"), at, body, tensor.dtype)
 
     def contribution(self, statement: Compute, tensor: Tensor, at: tuple[Index, ...]) -> Contribution | None:
         """What one statement gives, or None where its own cotangent is zero."""

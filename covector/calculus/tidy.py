@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from covector.calculus.build import ADD, factors_of
-from covector.calculus.factor import factored
+from covector.calculus.factor import factored, oriented, signature
 from covector.calculus.recognise import Recogniser, Value
 from covector.calculus.rewrite import Rewriter, Rule
 from covector.calculus.rules import RULES, expand
@@ -25,7 +25,7 @@ CONSTANT_SUM_SIZE = 200
 
 
 class Tidy:
-    """The normal form of expressions of one program; ``fired`` holds the rules that were applied, in order."""
+    """The normal form of expressions of one program; ``settled`` lists the sums that were found constant, as they were met."""
 
     def __init__(self, program: Program) -> None:
         self.simplifier = Rewriter(RULES)
@@ -35,7 +35,15 @@ class Tidy:
             if isinstance(statement, Compute)
         }
         self.recogniser = Recogniser(self.values.values())
+        self.differences = frozenset(
+            (signature(node.arguments[0]), signature(node.arguments[1]))
+            for statement in self.values
+            if isinstance(statement, Compute)
+            for node in walk(statement.body)
+            if isinstance(node, Apply) and node.function.name == "sub"
+        )
         self.constants: dict[Node, Literal | None] = {}
+        self.settled: list[tuple[Expr, Literal]] = []
 
     def __call__(self, expr: Expr) -> Expr:
         """The normal form, with earlier values read."""
@@ -49,11 +57,12 @@ class Tidy:
 
     def finish(self, expr: Expr) -> Expr:
         """The form to show: common factors taken out."""
-        return factored(self(expr))
+        return oriented(factored(self(expr)), self.differences)
 
     def constant_sums(self, expr: Expr) -> Expr:
         """The expression with sums that are constant replaced by their value."""
         found = {node: value for node in walk(expr) if _sums_up(node) and (value := self.constant(node)) is not None}
+        self.settled += found.items()
         result: Expr = substitute(expr, found)
         return result
 

@@ -6,8 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from covector.calculus.rewrite import Rule
 from covector.ir import Bracket, Compute, Expr, Index, Input, Program, Tensor
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a step holds: the name of a rule, and what it is called in a derivation."""
+
+    name: str
+    title: str
+    title_zh: str
 
 
 @dataclass(frozen=True)
@@ -18,7 +26,7 @@ class Step:
     """
 
     expr: Expr
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[Reason, ...] = ()
     of: tuple[Tensor, tuple[Index, ...]] | None = None
 
 

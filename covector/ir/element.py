@@ -188,7 +188,7 @@ def _find_strong_dtype(expr: Expr) -> str | None:
     if result is None or is_float(result):
         return result
     wants_float = any(is_float(_weak_dtype(argument)) for argument in arguments if _strong_dtype(argument) is None)
-    if wants_float or (isinstance(expr, Apply) and expr.function.result == "float"):
+    if wants_float or (isinstance(expr, Apply) and (expr.function.result == "float" or _is_fractional_power(expr))):
         return "float64"
     return result
 
@@ -202,7 +202,14 @@ def _weak_dtype(expr: Expr) -> str:
         return _weak_dtype(expr.body)
     if isinstance(expr, Read):
         return expr.tensor.dtype
-    if isinstance(expr, Apply) and expr.function.result == "float":
+    if isinstance(expr, Apply) and (expr.function.result == "float" or _is_fractional_power(expr)):
         return "float64"
     arguments = expr.arguments if isinstance(expr, Apply) else (expr.then, expr.otherwise)
     return promote(*(dtype(argument) for argument in arguments))
+
+
+def _is_fractional_power(expr: Apply) -> bool:
+    """Whether an expression is a power of an integer that is none itself: its exponent is a negative number."""
+    if expr.function.name != "pow" or not isinstance(expr.arguments[1], Literal):
+        return False
+    return expr.arguments[1].value < 0

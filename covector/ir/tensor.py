@@ -30,11 +30,12 @@ class Input(Node):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Compute(Node):
-    """``name[indices] = body``, for all values of the indices."""
+    """``name[indices] = body``, for all values of the indices; ``cast`` is its dtype where that is not the body's."""
 
     name: str
     indices: tuple[Index, ...]
     body: Expr
+    cast: str = ""
 
     @property
     def shape(self) -> tuple[Affine, ...]:
@@ -43,8 +44,8 @@ class Compute(Node):
 
     @property
     def dtype(self) -> str:
-        """The dtype of its body."""
-        return dtype(self.body)
+        """The dtype of its body, or what that is cast to."""
+        return self.cast or dtype(self.body)
 
     def order_key(self) -> tuple[Any, ...]:
         """The sort key."""

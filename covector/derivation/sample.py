@@ -1,0 +1,122 @@
+"""Points to check a program at: small values for its symbols, and random inputs at which everything is finite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from covector.errors import CovectorError
+from covector.ir import Affine, Apply, Compute, Index, Input, Program, Read, Reduce, walk
+from covector.ir.affine import atoms
+from covector.ir.node import Node
+from covector.run.extents import evaluate_extent, symbols
+from covector.run.reference import Array, evaluate_batch
+
+SIZES = ((2, 3, 4, 5), (3, 2, 5, 1), (1, 4, 1, 3))
+"""Values that symbols take in turn, one row for each check; larger where these leave an extent below 1."""
+
+GROWTH = 12
+"""How often the values grow before a program is taken to have no shape at all."""
+
+RANGES = ((-1.5, 1.5), (0.2, 0.9), (1.1, 2.5))
+"""Where inputs are drawn from, in turn until every value is finite."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One point: the value of every symbol, an array with a batch axis for every input, and a generator for what else is random."""
+
+    extents: Mapping[str, int]
+    arrays: Mapping[str, Array]
+    rng: np.random.Generator
+
+
+def samples(program: Program, seed: Input | None, tries: int) -> Iterator[Iterator[Sample]]:
+    """For each of several shapes, points to try in turn; a program without symbols has one shape."""
+    names = _symbol_names(program)
+    shapes: list[dict[str, int]] = []
+    for number, sizes in enumerate(SIZES):
+        extents = _fitting(program, names, sizes)
+        if extents is not None and (extents not in shapes or not names):
+            shapes.append(extents)
+            yield _points(program, seed, extents, number, tries)
+
+
+def _points(
+    program: Program, seed: Input | None, extents: dict[str, int], number: int, tries: int
+) -> Iterator[Sample]:
+    for attempt in range(tries):
+        for low, high in RANGES:
+            rng = np.random.default_rng([number, attempt, int(10 * high)])
+            arrays = {t.name: _draw(t, extents, rng, low, high, _limit(program, t, extents)) for t in program.inputs}
+            try:
+                values = evaluate_batch(program, arrays, extents)
+            except CovectorError:
+                continue
+            if all(np.isfinite(value).all() for value in values.values()):
+                if seed is not None:
+                    arrays[seed.name] = _draw(seed, extents, rng, -1.5, 1.5, 1)
+                yield Sample(extents, arrays, rng)
+                break
+
+
+def _draw(given: Input, extents: Mapping[str, int], rng: np.random.Generator, low: float, high: float, limit: int) -> Array:
+    shape = (1, *(evaluate_extent(extent, extents) for extent in given.shape))
+    if given.dtype == "bool":
+        return rng.random(shape) < 0.6
+    if given.dtype.startswith("int"):
+        return rng.integers(0, max(limit, 1), shape)
+    return rng.uniform(low, high, shape)
+
+
+def _limit(program: Program, given: Input, extents: Mapping[str, int]) -> int:
+    """One more than the largest integer that an input may hold: it stands in positions, or is compared with an index."""
+    limits: list[int] = []
+    for statement in program.statements:
+        if not isinstance(statement, Compute):
+            continue
+        for node in walk(statement.body):
+            if isinstance(node, Read):
+                for position, extent in zip(node.positions, node.tensor.shape, strict=True):
+                    if any(_reads(atom, given) for atom in atoms(position)):
+                        limits.append(evaluate_extent(extent, extents))
+            elif isinstance(node, Apply):
+                compared = [atom for side in node.arguments if isinstance(side, Affine) for atom in atoms(side)]
+                if any(_reads(atom, given) for atom in compared):
+                    limits += [evaluate_extent(i.extent, extents) for i in compared if isinstance(i, Index)]
+    return min(limits, default=4)
+
+
+def _reads(atom: Node, given: Input) -> bool:
+    return isinstance(atom, Read) and atom.tensor is given
+
+
+def _symbol_names(program: Program) -> list[str]:
+    found: dict[str, None] = {}
+    for extent in _extents(program):
+        found.update(dict.fromkeys(sorted(symbols(extent))))
+    return list(found)
+
+
+def _extents(program: Program) -> Iterator[Affine]:
+    """Every extent of a program."""
+    for tensor in (*program.inputs, *program.statements):
+        yield from tensor.shape
+        if isinstance(tensor, Compute):
+            for node in walk(tensor.body):
+                if isinstance(node, Reduce):
+                    yield from (index.extent for index in node.indices)
+
+
+def _fitting(program: Program, names: list[str], sizes: tuple[int, ...]) -> dict[str, int] | None:
+    """Values of the symbols at which every extent is at least 1."""
+    for growth in range(GROWTH):
+        extents = {name: sizes[place % len(sizes)] + growth * (place % 3 + 1) for place, name in enumerate(names)}
+        try:
+            if all(evaluate_extent(extent, extents) >= 1 for extent in _extents(program)):
+                return extents
+        except (CovectorError, ZeroDivisionError):
+            continue
+    return None
