@@ -58,6 +58,10 @@ def declare(declaration: syntax.Declaration, scope: Scope, source: str) -> tuple
             what = "declared after it is defined"
         raise scope.fault(f"{name} is {what}", declaration, source, "declare each input once, before its first use")
     _refuse_name(name, declaration, scope, source)
+    for extent in declaration.extents:
+        if isinstance(extent, syntax.Ellipsis):
+            hint = f"write the extents one after the other: {name}: M N"
+            raise scope.fault("'...' is for templates: a declaration gives every extent", extent, source, hint)
     statement = Statement(scope, source)
     shape = tuple(statement.extent(extent) for extent in declaration.extents)
     given = Input(name, shape, declaration.dtype or "float64")
