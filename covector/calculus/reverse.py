@@ -126,7 +126,7 @@ class _Accumulation:
 
     def accumulate(self, tensor: Tensor) -> None:
         """Add up what every statement that reads the tensor gives to its cotangent."""
-        at = element_indices(tensor, self.program)
+        at = element_indices(tensor)
         given = [
             contribution
             for statement in self.program.statements
@@ -153,8 +153,8 @@ class _Accumulation:
         return Contribution(statement, tensor, outputs, at, body, entry, cotangent, result)
 
 
-def element_indices(tensor: Tensor, program: Program) -> tuple[Index, ...]:
-    """Letters for the axes of a tensor, i, j, k …, that no statement of the program binds inside a sum."""
+def element_indices(tensor: Tensor) -> tuple[Index, ...]:
+    """Letters for the axes of a tensor: i, j, k …"""
     return tuple(Index(letter, extent) for letter, extent in zip(LETTERS, tensor.shape, strict=False))
 
 

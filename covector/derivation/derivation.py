@@ -1,0 +1,258 @@
+"""The `Derivation` that users hold, and `derive`, which makes it from text or a Python function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from covector.calculus.build import ZERO
+from covector.calculus.reverse import element_indices
+from covector.derivation.derive import derive_record
+from covector.derivation.html import render_html
+from covector.derivation.json import render_json
+from covector.derivation.latex import render_latex
+from covector.derivation.markdown import render_markdown
+from covector.derivation.record import Gradient, Record, Step
+from covector.derivation.text import render_text
+from covector.errors import NotationError, UnknownNameError, nearest
+from covector.export import numpy_source
+from covector.frontend import read_program, trace
+from covector.ir import Compute, Program
+from covector.ir.tensor import program_of
+from covector.notation.print import equation, shape_text, text
+from covector.run.reference import Array, evaluate
+
+Shape = str | Iterable[int | str]
+
+
+def derive(
+    forward: str | Callable[..., Any] | Program,
+    *,
+    wrt: str | Iterable[str] | None = None,
+    shapes: Mapping[str, Shape] | None = None,
+    **shape_of: Shape,
+) -> Derivation:
+    """Derive the gradient of a forward with respect to its inputs, and check it.
+
+    ``forward`` is a program in element form or matrix form, or a Python function of arrays. ``wrt`` names the tensors to
+    differentiate with respect to (default: every float input; statements of the program may be named too). Shapes are given as keywords
+    or in ``shapes``: ``input="M infs"``, ``ids="N int64"``, ``x=("M", 3)``.
+
+    Raises `NotationError`, `UnknownNameError`, `ShapeError` and `DtypeError` for what cannot be read or derived, and
+    `VerificationError` where a derived gradient does not pass its own check, in which case it is not shown.
+
+    >>> d = derive("linear[i,j] = sum[k](input[i,k] * weight[j,k]) + bias[j]")
+    >>> print(d["weight"].element)
+    dweight[i,j] = sum[p](G[p,i] * input[p,j])
+    >>> d["weight"].matrix
+    'G.T @ input'
+    """
+    names = [wrt] if isinstance(wrt, str) else wrt
+    return Derivation(derive_record(_program(forward, {**(shapes or {}), **shape_of}), names))
+
+
+def _program(forward: str | Callable[..., Any] | Program, shapes: Mapping[str, Any]) -> Program:
+    if isinstance(forward, Program):
+        return forward
+    if isinstance(forward, str):
+        return read_program(forward, shapes)
+    if callable(forward):
+        return trace(forward, shapes)
+    raise NotationError(
+        f"derive takes a program as text or a Python function, not {type(forward).__name__}",
+        hint='derive("y[i] = x[i]**2")',
+    )
+
+
+class Derivation:
+    """A forward and the derivation of its gradients; calling it computes the forward.
+
+    ``record`` holds everything as data. Mapping-like: ``d["weight"]`` is the gradient with respect to weight.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+    def __getitem__(self, name: str) -> Derived:
+        """The gradient with respect to a tensor; raises `UnknownNameError`."""
+        gradients = {**self.record.intermediate, **self.record.gradients}
+        if name not in gradients:
+            close = nearest(name, gradients)
+            hint = f"did you mean {close!r}?" if close else "derived: " + ", ".join(gradients)
+            raise UnknownNameError(f"no gradient was derived for {name!r}", hint=hint)
+        return Derived(gradients[name], self.record)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.record.gradients)
+
+    def __len__(self) -> int:
+        return len(self.record.gradients)
+
+    def keys(self) -> Iterable[str]:
+        """The names of the tensors that were differentiated with respect to."""
+        return self.record.gradients.keys()
+
+    @property
+    def program(self) -> Program:
+        """The forward."""
+        return self.record.program
+
+    def __call__(self, *arrays: Any, extents: Mapping[str, int] | None = None, **named: Any) -> Array:
+        """The value of the forward: arrays in the order of the inputs, or by name.
+
+        >>> derive("y = sum[i](x[i]**2)")([1.0, 2.0]).item()
+        5.0
+        """
+        program = self.record.program
+        given = _arguments(program, arrays, named)
+        return evaluate(program, given, extents)[program.output.name]
+
+    def text(self, lang: str = "en", less: bool = False) -> str:
+        """The derivation as text for the terminal; ``lang`` is en or zh, ``less`` leaves the steps out."""
+        return render_text(self.record, lang, less)
+
+    def latex(self, lang: str = "en", less: bool = False, parts: bool = False) -> str:
+        """The derivation as LaTeX that KaTeX and MathJax take."""
+        return render_latex(self.record, lang, less, parts)
+
+    def markdown(self, lang: str = "en", less: bool = False) -> str:
+        """The derivation as Markdown with formulas."""
+        return render_markdown(self.record, lang, less)
+
+    def html(self, lang: str = "en", less: bool = False) -> str:
+        """The derivation as an HTML fragment."""
+        return render_html(self.record, lang, less)
+
+    def json(self) -> dict[str, Any]:
+        """The derivation as plain data."""
+        return render_json(self.record)
+
+    def numpy(self) -> str:
+        """Python source of the forward and of all gradients that runs with NumPy alone."""
+        record = self.record
+        forward = numpy_source(record.program, "forward")
+        backward = numpy_source(record.gradient_program, "gradients")
+        return _joined(forward, backward)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return f"<Derivation of {self.record.program.output.name} with respect to {', '.join(self)}>"
+
+    def _repr_latex_(self) -> str:
+        return f"$${self.latex()}$$"
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+
+class Derived:
+    """One gradient of a derivation; calling it computes the gradient."""
+
+    def __init__(self, gradient: Gradient, record: Record) -> None:
+        self.gradient, self._record = gradient, record
+
+    @property
+    def name(self) -> str:
+        """The tensor that this is the gradient with respect to."""
+        return self.gradient.tensor.name
+
+    @property
+    def statement(self) -> Compute | None:
+        """The element form as a node of the IR; None where the gradient is zero."""
+        return self.gradient.statement
+
+    @property
+    def element(self) -> str:
+        """The element form, in the notation."""
+        return equation(self.statement) if self.statement is not None else f"d{self.name} = 0"
+
+    @property
+    def whole(self) -> str:
+        """The element form with the cotangents of statements written out, where that is short enough; otherwise `element`."""
+        whole = self.gradient.whole
+        return equation(whole) if whole is not None else self.element
+
+    @property
+    def matrix(self) -> str | None:
+        """The matrix form, in the notation, or None where there is none."""
+        return self.gradient.matrix.text if self.gradient.matrix else None
+
+    @property
+    def shape(self) -> str:
+        """The shape, which is that of the tensor: ``outfs×infs``."""
+        return shape_text(self.gradient.tensor.shape, "unicode")
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps, of the entries of Jacobians and of the chain rule, in order."""
+        return tuple(step for path in self.gradient.paths for step in (*path.entry, *path.chain))
+
+    @property
+    def error(self) -> float | None:
+        """The largest relative error of the check, or None where no point to check at was found."""
+        found = self.gradient.verification
+        return max(found.error, found.dual_error) if found else None
+
+    def latex(self) -> str:
+        """The element form as LaTeX."""
+        return text(self.statement, "latex") if self.statement is not None else "0"
+
+    def numpy(self) -> str:
+        """Python source of this gradient that runs with NumPy alone."""
+        return numpy_source(self._program(), f"gradient_{self.name}")
+
+    def __call__(self, *arrays: Any, extents: Mapping[str, int] | None = None, **named: Any) -> Array:
+        """The value of the gradient: arrays in the order of the inputs, then the cotangent G of the output, or by name.
+
+        >>> derive("y[i] = x[i]**2")["x"]([1.0, 2.0, 3.0], [1.0, 1.0, 1.0])
+        array([2., 4., 6.])
+        """
+        program = self._program()
+        given = _arguments(program, arrays, named)
+        return evaluate(program, given, extents)[program.output.name]
+
+    def _program(self) -> Program:
+        """The program that computes this gradient, and nothing that it does not need."""
+        record = self._record
+        statement = self.statement or _zero(self.gradient)
+        seed = (record.seed,) if record.seed is not None else ()
+        return program_of((statement,), (*record.program.inputs, *seed))
+
+    def __str__(self) -> str:
+        return self.element
+
+    def __repr__(self) -> str:
+        return f"<∂{self._record.program.output.name}/∂{self.name}: {self.element}>"
+
+    def _repr_latex_(self) -> str:
+        return f"$${self.latex()}$$"
+
+
+def _zero(gradient: Gradient) -> Compute:
+    """The statement that a gradient is zero."""
+    tensor = gradient.tensor
+    return Compute(f"d{tensor.name}", element_indices(tensor), ZERO, tensor.dtype)
+
+
+def _arguments(program: Program, arrays: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
+    """Arrays by the names of the inputs."""
+    names = [given.name for given in program.inputs]
+    if len(arrays) > len(names):
+        raise UnknownNameError(f"{len(arrays)} arrays were given for {len(names)} inputs", hint=", ".join(names))
+    given = dict(zip(names, arrays, strict=False))
+    for name, array in named.items():
+        if name in given or name not in names:
+            what = "was given twice" if name in given else "is no input"
+            raise UnknownNameError(f"{name!r} {what}", hint="inputs: " + ", ".join(names))
+        given[name] = array
+    return given
+
+
+def _joined(*sources: str) -> str:
+    """Sources in one module: imports and helpers once, at the top."""
+    return "\n\n".join(source.strip() for source in sources) + "\n"
