@@ -213,7 +213,7 @@ class Array(Base):
             return functions.NAMESPACE[_REDUCED[name]](*inputs, axis=axis, **_known(name, keywords))
         known = _UFUNCS.get(name, name)
         if method != "__call__" or known not in functions.NAMESPACE or "out" in keywords:
-            raise _unsupported(f"numpy.{name}" if method == "__call__" else f"numpy.{name}.{method}", known)
+            raise _unsupported(f"numpy.{name}" if method == "__call__" else f"numpy.{name}.{method}")
         return functions.NAMESPACE[known](*inputs, **_known(name, keywords))
 
     def __array_function__(self, function: Any, _types: Any, arguments: Any, keywords: Any) -> Array:
@@ -221,7 +221,7 @@ class Array(Base):
         name = _ARRAY_FUNCTIONS.get(function.__name__, function.__name__)
         if name not in functions.NAMESPACE:
             module = (getattr(function, "__module__", None) or "numpy").removesuffix("._core")
-            raise _unsupported(f"{module}.{function.__name__}", name)
+            raise _unsupported(f"{module}.{function.__name__}")
         return functions.NAMESPACE[name](*arguments, **_known(name, keywords))
 
 
@@ -230,9 +230,8 @@ def _known(name: str, keywords: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in keywords.items() if not (key in ("out", "where", "dtype") and value is None)}
 
 
-def _unsupported(name: str, known: str) -> TraceError:
-    close = nearest(known, functions.NAMESPACE)
-    hint = f"{close} is known" if close else "write it with operations that are known, or in element form"
+def _unsupported(name: str) -> TraceError:
+    hint = "write it with operations that are known, or in element form"
     return TraceError(f"{name} cannot be applied to a symbolic array", hint=hint)
 
 

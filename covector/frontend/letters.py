@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from covector.ir import (
+    Affine,
     Compute,
     Expr,
     Floor,
@@ -25,7 +26,7 @@ from covector.ir import (
     transform,
     walk,
 )
-from covector.ir.affine import free
+from covector.ir.affine import exact_quotient, free
 from covector.ir.bounds import within
 from covector.ir.node import Node
 
@@ -104,10 +105,17 @@ def is_placeholder(index: Index) -> bool:
 
 
 def _tidy(node: Any) -> Any:
-    """A quotient that is 0, or a remainder that is the number itself, said plainly."""
-    if isinstance(node, (Floor, Mod)) and within(node.numerator, node.denominator):
-        return as_affine(0) if isinstance(node, Floor) else node.numerator
-    return node
+    """A quotient or a remainder whose parts are known, said plainly: ``(N*i + j) // N`` is i where j < N."""
+    if not isinstance(node, (Floor, Mod)):
+        return node
+    whole, rest = as_affine(0), as_affine(node.numerator.constant)
+    for monomial, coefficient in node.numerator.terms:
+        term = Affine(((monomial, coefficient),), 0)
+        quotient = exact_quotient(term, node.denominator)
+        whole, rest = (whole, rest + term) if quotient is None else (whole + quotient, rest)
+    if not within(rest, node.denominator):
+        return node
+    return whole if isinstance(node, Floor) else rest
 
 
 def _letter(wanted: str, used: Collection[str]) -> str:
