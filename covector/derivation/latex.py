@@ -37,7 +37,7 @@ _SYMBOL = re.compile("([" + "".join(map(re.escape, _SYMBOLS)) + "])")
 
 
 def render_latex(record: Record, lang: str = "en", less: bool = False, parts: bool = False) -> str:
-    """The derivation as one ``aligned`` environment, or with ``parts`` one for each section, with blank lines between."""
+    """The derivation as one ``aligned`` environment; with ``parts``, one for each section, blank lines between."""
     page = lay_out(record, "latex", lang, less)
     sections = [_section(section, page.words) for section in page.sections]
     if parts:

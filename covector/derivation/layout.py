@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from covector.derivation.formulas import Formulas
 from covector.derivation.record import Case, Gradient, Path, Record, Step, StopNote, Verification
 from covector.derivation.words import Words
-from covector.ir import Apply, Expr
+from covector.ir import Apply, Compute, Expr, Read, walk
 from covector.ops import SCALARS
 
 
@@ -37,7 +37,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Equation:
-    """``left = … = …``; ``phrase`` names it among the words, ``apart`` says that the left side stands on a line of its own."""
+    """``left = … = …``, named by ``phrase`` among the words; ``apart``: the left side stands on a line of its own."""
 
     left: str
     lines: tuple[Line, ...]
@@ -122,12 +122,15 @@ class _Layout:
 
     def gradients(self) -> list[Gradient]:
         """The gradients to show; with ``less``, of the intermediate ones only where others refer to them."""
-        wanted = list(self.record.gradients.values())
-        shown = {id(gradient) for gradient in wanted}
-        between = [gradient for gradient in self.record.intermediate.values() if id(gradient) not in shown]
-        if self.less and all(g.whole is not None or g.statement is None for g in wanted):
-            return wanted
-        return [*between, *wanted]
+        wanted, between = list(self.record.gradients.values()), list(self.record.intermediate.values())
+        named = {gradient.statement for gradient in between}
+        refers = any(
+            isinstance(node, Read) and node.tensor in named
+            for gradient in wanted
+            if (shown := gradient.whole or gradient.statement) is not None
+            for node in walk(shown.body)
+        )
+        return wanted if self.less and not refers else [*between, *wanted]
 
     def forward(self) -> Iterator[Block]:
         """The given tensors, the statements, what the cotangents are called, and what was found about stops."""
@@ -157,7 +160,7 @@ class _Layout:
             )
         named: list[str | Formula] = []
         for gradient in self.gradients():
-            if gradient.statement is not None and gradient.tensor.name in record.intermediate:
+            if gradient.statement is not None and isinstance(gradient.tensor, Compute):
                 equation = f"{formulas.name(gradient.statement.name)} = {formulas.whole_gradient(gradient.tensor)}"
                 named += [*([self.words("comma")] if named else []), Formula(equation)]
         if named:
@@ -207,9 +210,7 @@ class _Layout:
             entry = self.part(gradient, path)
         yield Equation(entry, self.lines(path.entry), apart=True)
         if path.cases:
-            rows = tuple(
-                (self.condition(case), self.formulas.expr(case.value)) for case in path.cases
-            )
+            rows = tuple((self.condition(case), self.formulas.expr(case.value)) for case in path.cases)
             yield Cases(entry, rows)
         if path.cotangent is not None:
             left = self.part(gradient, path) if several else self.formulas.gradient(gradient.tensor, path.at)
@@ -255,6 +256,8 @@ class _Layout:
             yield Equation(left, (line,), "matrix form", shape=self.formulas.shape(gradient.tensor))
         if gradient.verification is not None:
             yield Sentence((verification_text(gradient.verification, self.words),), "verification")
+        elif gradient.tensor.name in self.record.gradients:
+            yield Sentence((self.words("unchecked"),), "verification")
 
     def zero(self, gradient: Gradient) -> Iterator[Block]:
         """A gradient that is zero because nothing depends on the tensor."""

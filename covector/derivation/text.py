@@ -103,9 +103,10 @@ def _lines(rows: Sequence[_Row], margin: int, column: int, width: int) -> Iterat
         pieces = [pieces[0], *(" " * row.hanging + piece for piece in pieces[1:])]
         if row.trail:
             last = padded(pieces[-1], max(column, cells(pieces[-1]) + 2)) + row.trail
-            if cells(last) <= body or cells(pieces[-1]) <= column - 2:
+            if cells(last) <= body:
                 pieces[-1] = last
             else:
-                pieces.append(" " * max(0, min(column, body - cells(row.trail))) + row.trail)
+                indent = max(row.hanging, min(column, body - cells(row.trail)))
+                pieces += [" " * indent + piece for piece in wrapped(row.trail, body - indent, words=True)]
         yield (label + pieces[0]).rstrip()
         yield from ((" " * margin + piece).rstrip() for piece in pieces[1:])

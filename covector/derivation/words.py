@@ -42,6 +42,10 @@ _PHRASES: Mapping[str, tuple[str, str]] = {
         "against finite differences at {shapes}, largest relative error {error}",
         "与有限差分比较，{shapes}，最大相对误差 {error}",
     ),
+    "unchecked": (
+        "not checked: no point was found at which the forward is smooth and finite",
+        "未验证：没有找到使前向光滑且有限的点",
+    ),
     "dual": (" (dual numbers: {error})", "（对偶数：{error}）"),
     "shape": ("{count} shape", "{count} 组形状"),
     "shapes": ("{count} shapes", "{count} 组形状"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from covector.calculus.build import ONE, ZERO, delta_form, factors_of, mul, total
 from covector.calculus.reverse import Contribution, Gradients, gradients
-
 from covector.calculus.rules import simplify
 from covector.derivation.record import Case, Gradient, MatrixForm, Path, Reason, Record, Step, StopNote, Verification
 from covector.ir import Bracket, Compute, Program, Tensor
@@ -43,10 +42,14 @@ def record(source: str, matrices: dict[str, MatrixForm] | None = None) -> Record
         seed=found.seed,
         gradients={name: gradient for name, gradient in every.items() if name in inputs},
         intermediate={name: gradient for name, gradient in every.items() if name not in inputs},
-        forward={"linear": MatrixForm("input @ weight.T + bias", r"\mathrm{input}\,\mathrm{weight}^{\top} + \mathrm{bias}", True)}
+        forward={
+            "linear": MatrixForm(
+                "input @ weight.T + bias", r"\mathrm{input}\,\mathrm{weight}^{\top} + \mathrm{bias}", True
+            )
+        }
         if "linear" in source
         else {},
-        stops=tuple(StopNote(program(f"m[i] = max[j](S[i,j])").output.body, harmless) for harmless in (True, False))
+        stops=tuple(StopNote(program("m[i] = max[j](S[i,j])").output.body, harmless) for harmless in (True, False))
         if "stop" in source
         else (),
         gradient_program=found.gradient_program(found.program.inputs),
