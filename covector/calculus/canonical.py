@@ -42,6 +42,9 @@ def _canonical_reduce(expr: Reduce) -> Reduce:
     body: Expr = canonical(expr.body)
     height = str(_height(body))
     bound = expr.indices
+    if len(bound) == 1:
+        only = Index(f"_{height}_0", bound[0].extent)
+        return Reduce(expr.operation, (only,), _resort(substitute(body, {bound[0]: as_affine(only)})))
     # The order of the bound indices must not depend on their names: first as they come with all names masked,
     # then twice more as they come in the order which that gives.
     masked = {index: as_affine(Index("_", index.extent)) for index in bound}

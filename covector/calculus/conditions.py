@@ -260,6 +260,8 @@ def fold_select(node: Select) -> Expr | None:
 def opposite_brackets(node: Apply) -> Expr | None:
     """``[c]·[not c]`` is 0."""
     conditions = [factor.condition for factor in node.arguments if isinstance(factor, Bracket)]
+    if len(conditions) < 2:
+        return None
     for condition in conditions:
         negated = _negated(condition)
         if isinstance(negated, Apply) and (folded := fold_comparison(negated) if _is_comparison(negated) else None):

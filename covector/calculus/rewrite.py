@@ -40,26 +40,35 @@ class Rule:
 
 
 class Rewriter:
-    """Rules at work on expressions; ``fired`` holds the names of those that were applied, in order."""
+    """Rules at work on expressions; ``fired`` holds those with a title that were applied, in order."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules: dict[str, list[Rule]] = {}
         for rule in rules:
             for kind in rule.kind.split():
                 self.rules.setdefault(kind, []).append(rule)
-        self.memo: dict[Node, Expr] = {}
+        self.memo: dict[Node, tuple[Expr, tuple[Rule, ...]]] = {}
         self.fired: list[Rule] = []
         self.steps = 0
 
     def __call__(self, expr: Expr) -> Expr:
         """The expression that no rule changes any more."""
-        if expr in self.memo:
-            return self.memo[expr]
-        current = self.inside(expr)
-        while (changed := self.once(current)) is not None and changed is not current:
-            current = self.inside(changed)
-        self.memo[expr] = self.memo[current] = current
-        return current
+        if expr not in self.memo:
+            before, self.fired = self.fired, []
+            current = self.inside(expr)
+            while (changed := self.once(current)) is not None and changed is not current:
+                current = self.inside(changed)
+            self.memo[expr] = (current, tuple(dict.fromkeys(self.fired)))
+            self.memo.setdefault(current, (current, ()))
+            self.fired = before
+        result, fired = self.memo[expr]
+        self.fired.extend(fired)
+        return result
+
+    def explain(self, expr: Expr) -> tuple[Expr, tuple[Rule, ...]]:
+        """The expression that no rule changes any more, and the rules with a title that led there, each once, in order."""
+        self.fired = []
+        return self(expr), tuple(dict.fromkeys(self.fired))
 
     def inside(self, expr: Expr) -> Expr:
         """The expression with its parts rewritten; positions and conditions over integers are not values, and stay."""

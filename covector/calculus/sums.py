@@ -78,7 +78,7 @@ def arrange_sum(node: Reduce) -> Expr | None:
         parts.append(_push(group, members))
     parts.extend(index.extent for index in indices if not any(index in free(factor) for factor in factors))
     result = mul(*parts)
-    return None if canonical(result) is canonical(node) else result
+    return None if result is node or canonical(result) is canonical(node) else result
 
 
 def _open(node: Reduce) -> tuple[list[Index], list[Expr]]:

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from covector.calculus.build import ADD, factors_of
 from covector.calculus.factor import factored, oriented, signature
 from covector.calculus.recognise import Recogniser, Value
-from covector.calculus.rewrite import Rewriter, Rule
+from covector.calculus.rewrite import Rewriter
 from covector.calculus.rules import RULES, expand
-from covector.ir import Affine, Apply, Compute, Expr, Index, Input, Literal, Program, Read, Reduce, Tensor
+from covector.ir import Affine, Apply, Compute, Expr, Index, Literal, Program, Read, Reduce, Tensor
 from covector.ir import substitute, transform, walk
 from covector.ir.node import Node
 
@@ -29,6 +29,7 @@ class Tidy:
 
     def __init__(self, program: Program) -> None:
         self.simplifier = Rewriter(RULES)
+        self.inputs: frozenset[Tensor] = frozenset(program.inputs)
         self.values: Mapping[Tensor, Value] = {
             statement: Value(statement, self.simplifier(statement.body))
             for statement in program.statements
@@ -78,7 +79,7 @@ class Tidy:
         parts = list(walk(node))
         reads = [part.tensor for part in parts if isinstance(part, Read)]
         computed = [tensor for tensor in reads if tensor in self.values]
-        known = all(tensor in self.values or isinstance(tensor, Input) for tensor in reads)
+        known = all(tensor in self.values or tensor in self.inputs for tensor in reads)
         return bool(computed) and known and len(parts) < CONSTANT_SUM_SIZE
 
     def inlined(self, expr: Expr) -> Expr:
@@ -93,13 +94,6 @@ class Tidy:
 
         result: Expr = transform(expr, inline)
         return result
-
-
-def fired_rules(expr: Expr) -> tuple[Expr, tuple[Rule, ...]]:
-    """The normal form of an expression and the rules with a title that made it, each once, in order."""
-    rewriter = Rewriter(RULES)
-    result = rewriter(expr)
-    return result, tuple(dict.fromkeys(rewriter.fired))
 
 
 def _sums_up(node: object) -> bool:

@@ -10,7 +10,7 @@ from covector.calculus.factor import factored
 from covector.calculus.reverse import Contribution
 from covector.calculus.rewrite import Rewriter, Rule
 from covector.calculus.rules import simplify
-from covector.calculus.tidy import Tidy, fired_rules
+from covector.calculus.tidy import Tidy
 from covector.derivation.record import Case, Path, Reason, Step
 from covector.ir import Apply, Bracket, Expr, Read, Reduce, Tensor, as_affine, substitute, walk
 from covector.ir.affine import free, order
@@ -19,8 +19,8 @@ from covector.notation.print import text
 CASE_LIMIT = 6
 """Cases beyond which an entry is shown without them."""
 
-AS_WRITTEN = tuple(rule for rule in ARITHMETIC if rule.name != "order")
-"""Arithmetic that keeps factors where differentiation put them."""
+# Arithmetic that keeps factors where differentiation put them.
+_AS_WRITTEN = Rewriter(rule for rule in ARITHMETIC if rule.name != "order")
 
 READ = Reason("read", "derivative of a read", "对读取求导")
 PRODUCT = Reason("product", "product rule", "乘法法则")
@@ -47,7 +47,7 @@ def _entry(contribution: Contribution, tidy: Tidy) -> Iterator[Step]:
     """∂statement[outputs]/∂tensor[at], from the definition to its final form."""
     target = (contribution.tensor, contribution.at)
     yield Step(contribution.body, of=target)
-    raw = Rewriter(AS_WRITTEN)(contribution.entry)
+    raw = _AS_WRITTEN(contribution.entry)
     yield Step(raw, tuple(_differentiation(contribution.body, contribution.tensor)))
     yield from _simplified(raw, tidy)
 
@@ -64,7 +64,7 @@ def _chain(contribution: Contribution, entry: Expr, tidy: Tidy) -> Iterator[Step
 
 def _simplified(expr: Expr, tidy: Tidy) -> Iterator[Step]:
     """The normal form, then the form with earlier values read and common factors taken out, where these look different."""
-    normal, rules = fired_rules(expr)
+    normal, rules = tidy.simplifier.explain(expr)
     shown = factored(normal)
     if _looks(shown) != _looks(expr):
         yield Step(shown, tuple(_reasons(rules)))

@@ -61,13 +61,17 @@ class Affine(Node):
         return self * -1
 
     def __sub__(self, other: Affine | Node | int) -> Affine:
-        return self + as_affine(other) * -1
+        return self + as_affine(other)._scaled(-1)
 
     def __rsub__(self, other: Affine | Node | int) -> Affine:
         return as_affine(other) - self
 
     def __mul__(self, other: Affine | Node | int) -> Affine:
         right = as_affine(other)
+        if right.is_constant:
+            return self._scaled(right.constant)
+        if self.is_constant:
+            return right._scaled(self.constant)
         terms: dict[Monomial, int] = {}
         for left_monomial, left_coefficient in (*self.terms, ((), self.constant)):
             for right_monomial, right_coefficient in (*right.terms, ((), right.constant)):
@@ -77,6 +81,11 @@ class Affine(Node):
         return _affine(terms, constant)
 
     __rmul__ = __mul__
+
+    def _scaled(self, scale: int) -> Affine:
+        if scale in (0, 1):
+            return self if scale else Affine((), 0)
+        return Affine(tuple((monomial, c * scale) for monomial, c in self.terms), self.constant * scale)
 
     @property
     def is_constant(self) -> bool:
