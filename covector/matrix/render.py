@@ -1,0 +1,223 @@
+"""From a plan to a matrix expression with given axes, the shortest of those that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from itertools import permutations
+
+from covector.ir import Expr, Index
+from covector.matrix.plan import Contract, Elementwise, Leaf, Plan, Total, Trace
+from covector.matrix.tree import (
+    Axes,
+    Call,
+    Matmul,
+    NoForm,
+    Node,
+    Number,
+    Product,
+    Transposed,
+    arrange,
+    broadcast,
+    restrict,
+)
+
+_ORDERS = 6
+
+Value = Callable[[Expr, Axes], Node]
+"""What gives the matrix expression of a factor for the wanted axes."""
+
+
+def best(candidates: Iterable[Callable[[], Node]]) -> Node:
+    """The shortest expression, the first of several; raises `NoForm` where there is none."""
+    found: Node | None = None
+    for candidate in candidates:
+        try:
+            node = candidate()
+        except NoForm:
+            continue
+        if found is None or node.cost < found.cost:
+            found = node
+    if found is None:
+        raise NoForm
+    return found
+
+
+class Renderer:
+    """Plans as expressions; ``value`` gives those of the factors."""
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+        self.memo: dict[tuple[Plan, Axes], Node | None] = {}
+
+    def __call__(self, plan: Plan, axes: Axes) -> Node:
+        """The expression of a plan, with axes that hold all of its indices; raises `NoForm`."""
+        axes = restrict(axes, plan.indices)
+        key = (plan, axes)
+        if key not in self.memo:
+            try:
+                self.memo[key] = self._render(plan, axes)
+            except NoForm:
+                self.memo[key] = None
+        found = self.memo[key]
+        if found is None:
+            raise NoForm
+        return found
+
+    def _render(self, plan: Plan, axes: Axes) -> Node:
+        if isinstance(plan, Leaf):
+            node = self.value(plan.expr, axes)
+            return Product(node.axes, (), (node,)) if plan.inverse else node
+        if isinstance(plan, Elementwise):
+            return best([lambda: self.elementwise(plan, axes), lambda: self.scaled_rows(plan, axes)])
+        if isinstance(plan, Total):
+            return best(self.totals(plan, axes))
+        order = tuple(index for index in axes if index is not None)
+        if order != axes:
+            return arrange(self(plan, order), axes)
+        if isinstance(plan, Trace):
+            pairs = (plan.axes, plan.axes[::-1])
+            return best([lambda pair=pair: Call((), "trace", (self(plan.body, pair),)) for pair in pairs])
+        return best(self.contractions(plan, order))
+
+    # Products element by element.
+
+    def elementwise(self, plan: Elementwise, axes: Axes) -> Node:
+        """Factors that broadcast; of two vectors the outer product."""
+        order = tuple(index for index in axes if index is not None)
+        if order != axes and all(factor.indices == plan.indices for factor in plan.factors):
+            plain = [self(factor, axes) for factor in plan.factors]
+            if any(isinstance(node, Call) and node.function == "expand_dims" for node in plain):
+                return arrange(self(plan, order), axes)
+            return product(plain)
+        if len(order) == len(axes) == 2 and all(len(factor.indices) < 2 for factor in plan.factors):
+            row, column = ([f for f in plan.factors if f.indices == {index}] for index in order)
+            if row and column and len(row) + len(column) == len(plan.factors):
+                vectors = [product([self(f, (i,)) for f in part]) for part, i in ((row, order[0]), (column, order[1]))]
+                return Call(axes, "outer", tuple(vectors))
+        return product([self(factor, axes) for factor in plan.factors])
+
+    def scaled_rows(self, plan: Elementwise, axes: Axes) -> Node:
+        """``diag(s) @ y``: the rows of a matrix times the elements of a vector."""
+        if len(axes) != 2 or None in axes:
+            raise NoForm
+        row = axes[0]
+        vector = [factor for factor in plan.factors if factor.indices == {row}]
+        rest = [factor for factor in plan.factors if factor not in vector]
+        if not vector or not rest:
+            raise NoForm
+        if any(isinstance(factor, Leaf) and (factor.inverse or self.stays(factor, axes)) for factor in vector):
+            raise NoForm
+        scale = product([self(factor, (row,)) for factor in vector])
+        matrix = product([self(factor, axes) for factor in rest])
+        if matrix.axes != axes:
+            raise NoForm
+        return Matmul(axes, Call((row, row), "diag", (scale,)), matrix)
+
+    def stays(self, factor: Leaf, axes: Axes) -> bool:
+        """Whether a vector broadcasts along rows as it is, as a reduction does that keeps its axis."""
+        node = self(factor, axes)
+        return not (isinstance(node, Call) and node.function == "expand_dims")
+
+    # Reductions.
+
+    def totals(self, plan: Total, axes: Axes) -> Iterator[Callable[[], Node]]:
+        """A reduction over axes that go, or that stay with extent 1 where there are gaps to fill."""
+        order = tuple(index for index in axes if index is not None)
+        gaps = [place for place, index in enumerate(axes) if index is None]
+        if gaps and len(gaps) == len(plan.over):
+            for filling in _orders(plan.over):
+                inner = list(axes)
+                for place, index in zip(gaps, filling, strict=True):
+                    inner[place] = index
+                yield lambda inner=tuple(inner): self.total(plan, inner, axes)
+        if gaps:
+            yield lambda: arrange(self(plan, order), axes)
+        else:
+            for inner in _insertions(order, plan.over):
+                yield lambda inner=inner: self.total(plan, inner, axes)
+
+    def total(self, plan: Total, inner: Axes, axes: Axes) -> Node:
+        """A reduction of the body with the given axes."""
+        body = self(plan.body, inner)
+        if body.axes != inner:
+            raise NoForm
+        if plan.operation == "sum" and isinstance(body, Call) and body.function == "diag" and not axes:
+            return Call((), "trace", body.arguments)
+        places = tuple(place for place, index in enumerate(inner) if index in plan.over)
+        keywords: list[tuple[str, object]] = []
+        if len(places) < len(inner):
+            keywords.append(("axis", places[0] if len(places) == 1 else places))
+        if len(axes) == len(inner):
+            keywords.append(("keepdims", True))
+        return Call(axes, plan.operation, (body,), tuple(keywords))
+
+    # Matrix products.
+
+    def contractions(self, plan: Contract, axes: Axes) -> Iterator[Callable[[], Node]]:
+        """``@`` of the two factors, in either order."""
+        for left, right in ((plan.left, plan.right), (plan.right, plan.left)):
+            yield lambda left=left, right=right: self.contract(left, right, plan.over, axes)
+
+    def contract(self, left: Plan, right: Plan, over: Index, axes: Axes) -> Node:
+        """``left @ right``, where that gives these axes."""
+        rows, columns = left.indices - {over}, right.indices - {over}
+        if not rows and not columns:
+            return Matmul((), self(left, (over,)), self(right, (over,)))
+        if not columns:
+            return self.matmul(axes, left, (*axes, over), right, (over,))
+        if not rows:
+            return self.matmul(axes, left, (over,), right, (*axes[:-1], over, axes[-1]))
+        if len(axes) < 2:
+            raise NoForm
+        *batch, row, column = axes
+        if row in columns or column in rows:
+            raise NoForm
+        return self.matmul(axes, left, (*batch, row, over), right, (*batch, over, column))
+
+    def matmul(self, axes: Axes, left: Plan, left_axes: Axes, right: Plan, right_axes: Axes) -> Node:
+        """A matrix product of operands that have at least the axes that it multiplies."""
+        wanted = [restrict(a, p.indices) for a, p in ((left_axes, left), (right_axes, right))]
+        operands = [self(left, wanted[0]), self(right, wanted[1])]
+        if any(node.axes != own for node, own in zip(operands, wanted, strict=True)):
+            raise NoForm
+        return Matmul(axes, *operands)
+
+
+def product(factors: Iterable[Node]) -> Node:
+    """Factors multiplied element by element, numbers first; products of products flat."""
+    tops: list[Node] = []
+    bottoms: list[Node] = []
+    for factor in factors:
+        if isinstance(factor, Product):
+            tops, bottoms = [*tops, *factor.tops], [*bottoms, *factor.bottoms]
+        else:
+            tops.append(factor)
+    tops.sort(key=lambda node: (bool(node.axes), not isinstance(node, Number)))
+    bottoms.sort(key=lambda node: (bool(node.axes), not isinstance(node, Number)))
+    tops = [node for node in tops if not (isinstance(node, Number) and node.value == 1)]
+    if len(tops) == 1 and not bottoms:
+        return tops[0]
+    if not tops and not bottoms:
+        return Number((), Fraction(1))
+    return Product(broadcast([node.axes for node in (*tops, *bottoms)]), tuple(tops), tuple(bottoms))
+
+
+
+
+def _orders(indices: tuple[Index, ...]) -> list[tuple[Index, ...]]:
+    return list(permutations(indices))[:_ORDERS]
+
+
+def _insertions(order: tuple[Index, ...], over: tuple[Index, ...]) -> Iterator[tuple[Index, ...]]:
+    """The orders of all axes in which those that stay keep theirs."""
+    if len(order) + len(over) > 5:
+        yield (*order, *over)
+        yield (*over, *order)
+        return
+    seen = set()
+    for places in permutations((*order, *over)):
+        if tuple(index for index in places if index in order) == order and places not in seen:
+            seen.add(places)
+            yield places

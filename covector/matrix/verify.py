@@ -1,0 +1,201 @@
+"""The check of every matrix form: its text is read back and compared with the element form, by proof and by numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from covector.calculus.canonical import same
+from covector.calculus.rules import proved_equal
+from covector.errors import CovectorError
+from covector.frontend.lazy import replace_reads
+from covector.frontend.matrix import define_matrix
+from covector.ir import Affine, Apply, Compute, Expr, Input, Program, Read, Symbol, Tensor, as_affine, substitute, walk
+from covector.ir.affine import atoms
+from covector.ir.dtype import is_integer
+from covector.ir.tensor import read_tensors
+from covector.notation.parse import parse_program
+from covector.notation.scope import Scope
+from covector.notation.syntax import Definition
+from covector.run.extents import evaluate_extent
+from covector.run.reference import Array, evaluate
+
+TOLERANCE = 1e-9
+_PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29)
+_PROOF_LIMIT = 160
+"""Nodes of both sides beyond which no proof is tried."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """An element form over inputs, its symbols with sizes, and arrays at random."""
+
+    statement: Compute
+    inputs: tuple[Input, ...]
+    scope: Scope
+    points: tuple[tuple[Mapping[str, int], Mapping[str, Array], Array], ...]
+
+
+def case(statement: Compute) -> Case | None:
+    """What matrix forms of a statement are compared with; None where it cannot be evaluated at random points."""
+    inputs = {tensor: Input(tensor.name, tensor.shape, tensor.dtype) for tensor in read_tensors(statement)}
+    found = {tensor: _as_read(given) for tensor, given in inputs.items() if tensor is not given}
+    plain = Compute(statement.name, statement.indices, replace_reads(statement.body, found))
+    scope = Scope()
+    for given in inputs.values():
+        scope = scope.with_tensor(given)
+    try:
+        points = tuple(_points(plain, tuple(inputs.values())))
+    except CovectorError:
+        return None
+    if not any(np.isfinite(value).any() for *_, value in points):
+        return None
+    return Case(plain, tuple(inputs.values()), scope, points)
+
+
+def _as_read(tensor: Tensor) -> Callable[[tuple[Affine, ...]], Read]:
+    return lambda positions: Read(tensor, positions)
+
+
+def verified(case: Case, text: str) -> bool | None:
+    """Whether a matrix form is proved to be equal, or only agrees; None where it is not equal, or cannot be read."""
+    statements = read_back(case, text)
+    if statements is None or statements[-1].shape != case.statement.shape:
+        return None
+    if not all(_agrees(case, statements, *point) for point in case.points):
+        return None
+    return _proved(case.statement, statements)
+
+
+def read_back(case: Case, text: str) -> tuple[Compute, ...] | None:
+    """The statements that a text in matrix form defines; None where it cannot be read."""
+    name = "_" + case.statement.name
+    while name in case.scope.tensors or name in case.scope.extents:
+        name = "_" + name
+    source = f"{name} = {text}"
+    try:
+        (definition,) = parse_program(source).statements
+        if not isinstance(definition, Definition):
+            return None
+        statements = define_matrix(definition, case.scope, source)
+    except CovectorError:
+        return None
+    return tuple(statement for statement in statements if isinstance(statement, Compute))
+
+
+def _agrees(
+    case: Case, statements: tuple[Compute, ...], extents: Mapping[str, int], arrays: Mapping[str, Array], wanted: Array
+) -> bool:
+    program = Program(case.inputs, statements, statements[-1:])
+    try:
+        found = evaluate(program, arrays, extents)[statements[-1].name]
+    except CovectorError:
+        return False
+    return equal_arrays(found, wanted)
+
+
+def equal_arrays(found: Array, wanted: Array) -> bool:
+    """Whether two arrays agree to the tolerance, relative to the largest element; a nan agrees with a nan.
+
+    >>> equal_arrays(np.ones(2), np.ones(2)), equal_arrays(np.ones(2), np.zeros(2))
+    (True, False)
+    """
+    if found.shape != wanted.shape:
+        return False
+    left, right = found.astype(np.float64), wanted.astype(np.float64)
+    finite = np.isfinite(right)
+    if not np.array_equal(np.isfinite(left), finite) or not np.array_equal(left[~finite], right[~finite], equal_nan=True):
+        return False
+    scale = float(np.max(np.abs(right[finite]), initial=1e-3))
+    return bool(np.all(np.abs(left[finite] - right[finite]) <= TOLERANCE * scale))
+
+
+def _proved(statement: Compute, statements: tuple[Compute, ...]) -> bool:
+    """Whether the rules prove that both are the same."""
+    body = inlined(statements)
+    pairs = zip(statements[-1].indices, statement.indices, strict=True)
+    other = substitute(body, {old: as_affine(new) for old, new in pairs if old is not new})
+    if sum(1 for _ in walk(statement.body)) + sum(1 for _ in walk(other)) > _PROOF_LIMIT:
+        return False
+    if same(other, statement.body):
+        return True
+    try:
+        return proved_equal(other, statement.body)
+    except (CovectorError, RecursionError):
+        return False
+
+
+def inlined(statements: tuple[Compute, ...]) -> Expr:
+    """The body of the last statement with the earlier ones put in."""
+    found: dict[Tensor, Callable[[tuple[Affine, ...]], Expr]] = {}
+    body = statements[-1].body
+    for statement in statements:
+        body = replace_reads(statement.body, found)
+        found[statement] = _element(statement, body)
+    return body
+
+
+def _element(statement: Compute, body: Expr) -> Callable[[tuple[Affine, ...]], Expr]:
+    def at(positions: tuple[Affine, ...]) -> Expr:
+        element: Expr = substitute(body, dict(zip(statement.indices, positions, strict=True)))
+        return element
+
+    return at
+
+
+def _points(
+    statement: Compute, inputs: tuple[Input, ...]
+) -> Iterator[tuple[Mapping[str, int], Mapping[str, Array], Array]]:
+    """Sizes, arrays and the values there: all sizes different, then one of them 1; any numbers, then positive ones."""
+    names = list(_symbols(statement, inputs))
+    program = Program(inputs, (statement,), (statement,))
+    for turn in range(2):
+        sizes = [_PRIMES[place % len(_PRIMES)] for place in range(turn, turn + len(names))]
+        extents = dict(zip(names, [*sizes[:-1], 1] if turn and sizes else sizes, strict=True))
+        random = np.random.default_rng(turn)
+        bounds = _id_bounds(statement, extents)
+        arrays = {given.name: _array(given, extents, bounds, random, bool(turn)) for given in inputs}
+        yield extents, arrays, evaluate(program, arrays, extents)[statement.name]
+
+
+def _array(
+    given: Input, extents: Mapping[str, int], bounds: Mapping[Tensor, int], random: np.random.Generator, positive: bool
+) -> Array:
+    shape = tuple(evaluate_extent(extent, extents) for extent in given.shape)
+    if is_integer(given.dtype):
+        return random.integers(0, max(bounds.get(given, 2), 1), shape)
+    if given.dtype == "bool":
+        return random.random(shape) < 0.5
+    return random.uniform(0.25, 2.0, shape) if positive else random.standard_normal(shape)
+
+
+def _symbols(statement: Compute, inputs: tuple[Input, ...]) -> dict[str, None]:
+    """The names of the symbols in the shapes, in order."""
+    shapes = [given.shape for given in inputs] + [statement.shape]
+    forms = [extent for shape in shapes for extent in shape]
+    forms += [index.extent for node in walk(statement.body) for index in getattr(node, "indices", ())]
+    return {node.name: None for form in forms for node in walk(form) if isinstance(node, Symbol)}
+
+
+def _id_bounds(statement: Compute, extents: Mapping[str, int]) -> dict[Tensor, int]:
+    """Below what the values of integer inputs must stay: the extents of the axes that they are positions in."""
+    found: dict[Tensor, int] = {}
+    for node in walk(statement.body):
+        if isinstance(node, Read):
+            for axis, position in enumerate(node.positions):
+                _bound(position, node.tensor.shape[axis], extents, found)
+        elif isinstance(node, Apply) and node.function.name == "eq":
+            sides = [side for side in node.arguments if isinstance(side, Affine)]
+            for index in (part for side in sides for part in walk(side) if hasattr(part, "extent")):
+                for side in sides:
+                    _bound(side, index.extent, extents, found)
+    return found
+
+
+def _bound(position: Affine, extent: Affine, extents: Mapping[str, int], found: dict[Tensor, int]) -> None:
+    for atom in atoms(position):
+        if isinstance(atom, Read):
+            size = evaluate_extent(extent, extents)
+            found[atom.tensor] = min(size, found.get(atom.tensor, size))
