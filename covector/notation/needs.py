@@ -79,6 +79,7 @@ def _stays_inside(read: Read, facts: Facts) -> bool:
     """Whether every position is proved to lie inside, or depends on data, which the reader is trusted with."""
     return all(
         within(position, extent)
+        or (position.index is not None and position.index.extent is extent)
         or any(isinstance(node, Read) for node in walk(position))
         or all(_at_least_zero(form, position, facts) for form in (position, extent - position - 1))
         for position, extent in zip(read.positions, read.tensor.shape, strict=False)

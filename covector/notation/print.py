@@ -124,19 +124,26 @@ class _Printer:
 
     def piece(self, root: Node) -> Piece:
         """The piece of an expression."""
-        for node in walk(root):
-            if node not in self._done:
-                level = 1 + max((self._levels[child] for child in children(node)), default=0)
-                if level > MAX_LEVELS:
-                    raise _too_deep()
-                piece = _MAKERS[type(node)](self, node)
-                if len(piece.text) > MAX_CHARACTERS:
-                    raise BudgetError(
-                        f"this expression has more than {MAX_CHARACTERS:,} characters when it is written out",
-                        hint="name a part of it in a statement of its own",
-                    )
-                self._levels[node], self._done[node] = level, piece
+        try:
+            for node in walk(root) if root not in self._done else ():
+                if node not in self._done:
+                    self._add_piece(node)
+        except RecursionError:
+            raise _too_deep() from None
         return self._done[root]
+
+    def _add_piece(self, node: Node) -> None:
+        """The piece of a node whose children have theirs."""
+        level = 1 + max((self._levels[child] for child in children(node)), default=0)
+        if level > MAX_LEVELS:
+            raise _too_deep()
+        piece = _MAKERS[type(node)](self, node)
+        if len(piece.text) > MAX_CHARACTERS:
+            raise BudgetError(
+                f"this expression has more than {MAX_CHARACTERS:,} characters when it is written out",
+                hint="name a part of it in a statement of its own",
+            )
+        self._levels[node], self._done[node] = level, piece
 
     def bounds(self, indices: Sequence[Index], scope: Expr) -> list[Bound]:
         """Indices where they are bound, with the extents that the scope does not tell."""
@@ -225,7 +232,8 @@ class _Printer:
 
     def _fractional(self, parts: Fractional) -> Piece:
         """A product with what stands below the line."""
-        style, guards = self.style, parts.guards
+        style = self.style
+        guards = [top for top in parts.tops if parts.guarded and isinstance(top, (Bracket, tuple))]
         tops = [self._factor(factor) for factor in parts.tops if factor not in guards]
         bottoms = [self._raised(base, exponent) for base, exponent in parts.bottoms]
         above, below = style.number(parts.numerator), style.number(Fraction(parts.denominator))
@@ -252,14 +260,15 @@ class _Printer:
             return self.style.bracket(self._chain(operands, names, True))
         if isinstance(factor, Reduce) and factor.operation == "mean":
             return self._reduce(factor)
-        return self._done[factor]
+        return self.piece(factor)
 
     def _raised(self, base: Expr, exponent: Fraction) -> Piece:
+        raised = self.piece(base)
         if exponent == 1:
-            return self._done[base]
+            return raised
         if exponent == Fraction(1, 2):
-            return self.style.call("sqrt", [self._done[base]])
-        return self.style.power(self._done[base], self.style.exponent(exponent))
+            return self.style.call("sqrt", [raised])
+        return self.style.power(raised, self.style.exponent(exponent))
 
     def _power(self, node: Apply) -> Piece:
         base, exponent = node.arguments

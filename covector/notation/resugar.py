@@ -14,6 +14,7 @@ from covector.ir.affine import Affine, Index, as_affine, exact_quotient, free
 from covector.ir.bounds import nonnegative
 from covector.ir.element import Apply, Bracket, Expr, Literal, Read, Reduce
 from covector.ir.walk import walk
+from covector.notation.scale import with_one_root, with_scaled_sums
 from covector.notation.styles import decimal
 
 Chain = tuple[tuple[Expr, ...], tuple[str, ...]]
@@ -36,26 +37,25 @@ class Fractional:
     denominator: int
     tops: tuple[Any, ...]
     bottoms: tuple[tuple[Expr, Fraction], ...]
+    guarded: bool
+    """Whether brackets above the line may keep what stands below from being zero."""
 
     @property
     def bottoms_are_constant(self) -> bool:
         """Whether what stands below the line is known, or an extent, and is not zero."""
         return all(_is_positive(base) for base, _ in self.bottoms)
 
-    @property
-    def guards(self) -> tuple[Any, ...]:
-        """The brackets above the line, where they may keep what stands below from being zero."""
-        if not self.bottoms or self.bottoms_are_constant:
-            return ()
-        return tuple(top for top in self.tops if isinstance(top, (Bracket, tuple)))
-
 
 def fractional(node: Apply) -> Fractional:
     """A product, a quotient or a negative power, taken apart."""
     coefficient, tops, bottoms = _parts(node)
     coefficient, tops, bottoms = _with_mean(coefficient, tops, bottoms)
+    if node.function.name == "mul":
+        tops, bottoms = with_one_root(node.function, tops, bottoms)
+        coefficient, tops, bottoms = with_scaled_sums(node.function, coefficient, tops, bottoms)
     numerator, denominator = _split(abs(coefficient))
-    return Fractional(coefficient < 0, numerator, denominator, tuple(_with_ranges(tops)), tuple(bottoms))
+    guarded = node.function.name == "mul" and not all(_is_positive(base) for base, _ in bottoms)
+    return Fractional(coefficient < 0, numerator, denominator, tuple(_with_ranges(tops)), tuple(bottoms), guarded)
 
 
 def _parts(node: Apply) -> tuple[Fraction, list[Any], list[tuple[Expr, Fraction]]]:
