@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from covector.errors import NotationError, UnknownNameError, nearest
+from covector.frontend.matrix import define_matrix
 from covector.ir import Compute, Input, Opaque, Program, check
 from covector.notation import syntax
 from covector.notation.element import Scope, declare, define
@@ -15,10 +16,10 @@ Shape = str | Sequence[int | str]
 MatrixForm = Callable[[syntax.Definition, Scope, str], Sequence[Compute | Opaque]]
 
 
-def read_program(source: str, shapes: Mapping[str, Shape] | None = None, matrix: MatrixForm | None = None) -> Program:
+def read_program(source: str, shapes: Mapping[str, Shape] | None = None, matrix: MatrixForm = define_matrix) -> Program:
     """The program that a text writes; its output is the last statement.
 
-    ``shapes`` declares inputs beside the text: ``"M infs"``, ``"N int64"`` or ``("M", 4)``. ``matrix`` defines the
+    ``shapes`` declares inputs beside the text: ``"M infs"``, ``"N int64"`` or ``("M", 4)``. ``matrix`` reads the
     statements in matrix form. Raises the errors of the notation, each with the place at fault.
 
     >>> read_program("y[i] = sum[k](x[i,k] ** 2)", {"x": "M 3"})
@@ -32,9 +33,6 @@ def read_program(source: str, shapes: Mapping[str, Shape] | None = None, matrix:
         if isinstance(node, syntax.Declaration):
             scope = _declare(node, scope, source, shapes or {})
         elif is_matrix_form(node):
-            if matrix is None:
-                hint = "write the indices: y[i] = …"
-                raise scope.fault("a statement in matrix form cannot stand here", node, source, hint)
             for statement in matrix(node, scope, source):
                 statements.append(statement)
                 scope = scope.with_tensor(statement)
