@@ -102,6 +102,21 @@ def fold_numbers(node: Apply) -> Expr | None:
     return with_coefficient(coefficient, rest)
 
 
+def fold_root(node: Apply) -> Expr | None:
+    """A whole number beside its own root: ``2 / sqrt(2)`` is ``sqrt(2)``, ``sqrt(2) / 2`` is ``1 / sqrt(2)``."""
+    value = next((found for factor in node.arguments if (found := _rational(factor)) is not None), None)
+    for factor in node.arguments:
+        base, exponent = base_exponent(factor)
+        root = _rational(base)
+        if value is None or root is None or root.denominator != 1 or root < 2 or exponent.denominator == 1:
+            continue
+        step = 1 if exponent < 0 and value.numerator % root == 0 else -1 if exponent > 0 and value.denominator % root == 0 else 0
+        if step:
+            others = tuple(f for f in node.arguments if f is not factor and _rational(f) is None)
+            return with_coefficient(value / root**step, (power(base, exponent + step), *others))
+    return None
+
+
 def collect_powers(node: Apply) -> Expr | None:
     """Equal factors become one power; a bracket is its own square."""
     found: dict[Expr, tuple[Expr, Fraction]] = {}
@@ -272,6 +287,7 @@ ARITHMETIC = (
     Rule("flatten", "add mul", "a + (b + c)", "a + b + c", flatten),
     Rule("distribute-number", "mul", "2 * (a + b)", "2*a + 2*b", distribute_number),
     Rule("fold-numbers", "mul", "2 * a * 3", "6 * a", fold_numbers),
+    Rule("fold-root", "mul", "2 * 2**(-1/2) * a", "2**(1/2) * a", fold_root),
     Rule("collect-powers", "mul", "a * b * a**2", "a**3 * b", collect_powers),
     Rule("collect-terms", "add", "a*b + c + 2*a*b - c", "3*a*b", collect_terms),
     Rule("primitive-factor", "mul", "(2*a - 4*b) * c", "2 * (a - 2*b) * c", primitive_factor),

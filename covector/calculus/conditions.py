@@ -98,6 +98,8 @@ def simplify_positions(node: Read | Apply) -> Expr | None:
 
 
 def _whole_part(node: object) -> object:
+    if isinstance(node, Affine):
+        return _remainder(node)
     if not isinstance(node, (Floor, Mod)):
         return node
     whole, rest = as_affine(0), as_affine(node.numerator.constant)
@@ -110,11 +112,21 @@ def _whole_part(node: object) -> object:
     return whole if isinstance(node, Floor) else rest
 
 
+def _remainder(form: Affine) -> Affine:
+    """The form with ``a - d·⌊a/d⌋`` said as ``a mod d``."""
+    for atom in atoms(form):
+        if isinstance(atom, Floor) and form.coefficient(atom) is -atom.denominator:
+            rest = form + atom.denominator * atom - atom.numerator
+            if len(rest.terms) < len(form.terms) - 1:
+                return rest + Mod(atom.numerator, atom.denominator)
+    return form
+
+
 def fold_logic(node: Apply) -> Expr | None:
     """Constants in and, or, not; negation reaches the comparison."""
     name = node.function.name
     if name == "not":
-        return _negated(node.arguments[0])
+        return negated(node.arguments[0])
     absorbing, neutral = (FALSE, TRUE) if name == "and" else (TRUE, FALSE)
     if absorbing in node.arguments:
         return absorbing
@@ -124,7 +136,8 @@ def fold_logic(node: Apply) -> Expr | None:
     return Apply(node.function, kept) if len(kept) > 1 else kept[0] if kept else neutral
 
 
-def _negated(condition: Expr) -> Expr | None:
+def negated(condition: Expr) -> Expr | None:
+    """The opposite of a condition, or None where it can only be said with ``not``."""
     if condition in (TRUE, FALSE):
         return FALSE if condition is TRUE else TRUE
     if not isinstance(condition, Apply):
@@ -260,19 +273,17 @@ def fold_select(node: Select) -> Expr | None:
 def opposite_brackets(node: Apply) -> Expr | None:
     """``[c]·[not c]`` is 0."""
     conditions = [factor.condition for factor in node.arguments if isinstance(factor, Bracket)]
-    if len(conditions) < 2:
-        return None
-    for condition in conditions:
-        negated = _negated(condition)
-        if isinstance(negated, Apply) and (folded := fold_comparison(negated) if _is_comparison(negated) else None):
-            negated = folded
-        if negated is not None and negated in conditions:
-            return ZERO
+    if len(conditions) > 1 and any(opposite(condition) in conditions for condition in conditions):
+        return ZERO
     return None
 
 
-def _is_comparison(condition: Apply) -> bool:
-    return condition.function.name in ("eq", "ne", "lt", "le")
+def opposite(condition: Expr) -> Expr | None:
+    """The opposite of a condition in normal form."""
+    found = negated(condition)
+    if isinstance(found, Apply) and found.function.name in ("eq", "ne", "lt", "le"):
+        return fold_comparison(found) or found
+    return found
 
 
 CONDITIONS = (

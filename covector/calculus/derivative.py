@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from covector.calculus.build import AND, EQ, ONE, ZERO, add, mul, power, total
+from covector.calculus.build import AND, EQ, NOT, ONE, ZERO, add, mul, power, total
 from covector.calculus.literals import LITERALS
 from covector.calculus.rewrite import Rewriter
 from covector.errors import CovectorError
@@ -69,8 +69,9 @@ def derivative(expr: Expr, leaf: Leaf) -> Expr:
     if isinstance(expr, (Literal, Affine, Bracket)):
         return ZERO
     if isinstance(expr, Select):
-        then, otherwise = derivative(expr.then, leaf), derivative(expr.otherwise, leaf)
-        return ZERO if then is ZERO and otherwise is ZERO else Select(expr.condition, then, otherwise)
+        # Brackets are strong zeros, so that what the other branch holds, infinite or not a number, does not come through.
+        chosen = _product(Bracket(expr.condition), derivative(expr.then, leaf))
+        return _sum(chosen, _product(Bracket(Apply(NOT, (expr.condition,))), derivative(expr.otherwise, leaf)))
     if isinstance(expr, Reduce):
         return _reduce(expr, leaf)
     return _apply(expr, leaf)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from covector.calculus.arithmetic import common_number, with_coefficient
-from covector.calculus.build import ADD, MUL, add, base_exponent, coefficient_of, mul, power
+from covector.calculus.arithmetic import common_number, fold_root, with_coefficient
+from covector.calculus.build import ADD, MUL, ONE, add, base_exponent, coefficient_of, factors_of, is_apply, mul, power
 from covector.calculus.canonical import canonical
-from covector.ir import Affine, Apply, Bracket, Expr, Read, Reduce, children, rebuild, transform, walk
+from covector.calculus.conditions import opposite
+from covector.ir import Affine, Apply, Bracket, Expr, Read, Reduce, Select, children, rebuild, transform, walk
 from covector.ir.affine import order
 from covector.ir.node import cached
+from covector.ops import SCALARS
 
 Powers = dict[Expr, tuple[Expr, Fraction]]
 
@@ -42,11 +44,29 @@ def _flat_product(node: Apply) -> Expr:
     flat: list[Expr] = []
     for factor in node.arguments:
         flat.extend(factor.arguments if isinstance(factor, Apply) and factor.function is MUL else (factor,))
-    coefficient, rest = coefficient_of(mul(*flat))
+    coefficient, rest = coefficient_of(mul(*_logistic(flat)))
     if coefficient < 0:
         flipped = _flip(rest)
         coefficient, rest = (coefficient, rest) if flipped is None else (-coefficient, flipped)
     return with_coefficient(coefficient, tuple(sorted(rest, key=order)))
+
+
+def _logistic(factors: list[Expr]) -> list[Expr]:
+    """The factors with ``exp(a) / (1 + exp(a))`` said as ``sigmoid(a)``."""
+    for exponential in factors:
+        if is_apply(exponential, "exp"):
+            other = next((f for f in factors if _is_one_plus(f, exponential)), None)
+            if other is not None:
+                rest = [factor for factor in factors if factor is not exponential and factor is not other]
+                return [*rest, Apply(SCALARS["sigmoid"], children(exponential))]
+    return factors
+
+
+def _is_one_plus(factor: Expr, exponential: Expr) -> bool:
+    """Whether a factor is ``1 / (1 + exp(a))``."""
+    base, exponent = base_exponent(factor)
+    terms = set(map(canonical, base.arguments)) if is_apply(base, "add") else set()  # type: ignore[union-attr]
+    return exponent == -1 and terms == {ONE, canonical(exponential)}
 
 
 def _flip(factors: tuple[Expr, ...]) -> tuple[Expr, ...] | None:
@@ -73,16 +93,34 @@ def _take_out(node: Apply) -> Expr:
     powers = [_powers(rest) for _, rest in terms]
     common = _common_powers(powers)
     rest = [
-        with_coefficient(coefficient / number, tuple(_divide(own, common)))
+        _root_folded(with_coefficient(coefficient / number, tuple(_divide(own, common))))
         for (coefficient, _), own in zip(terms, powers, strict=True)
     ]
     rest.sort(key=_reading_order)
-    inside = add(*rest)
+    inside = _rejoined(rest) or add(*rest)
     outside = [power(base, exponent) for base, exponent in common.values()]
     if not outside and number == 1:
         return inside
     product = with_coefficient(number, (*outside, inside))
     return _flat_product(product) if isinstance(product, Apply) else product
+
+
+def _root_folded(term: Expr) -> Expr:
+    return (fold_root(term) or term) if isinstance(term, Apply) and term.function is MUL else term
+
+
+def _rejoined(terms: list[Expr]) -> Expr | None:
+    """``[c]·a + [not c]·b`` as ``select(c, a, b)``."""
+    if len(terms) != 2:
+        return None
+    first, second = (factors_of(term) for term in terms)
+    for bracket in first:
+        if isinstance(bracket, Bracket):
+            other = Bracket(opposite(bracket.condition) or bracket.condition)
+            if other is not bracket and other in second:
+                then = mul(*(factor for factor in first if factor is not bracket))
+                return Select(bracket.condition, then, mul(*(factor for factor in second if factor is not other)))
+    return None
 
 
 def _common_number(coefficients: list[Fraction]) -> Fraction:
