@@ -114,7 +114,7 @@ def _head(operation: Operation) -> list[str]:
         f"{operation.name}({', '.join([*operation.arguments, *parameters])})",
         f"  {operation.doc}",
         "",
-        *(f"  {line}" for line in "\n\n".join(forms).split("\n")),
+        *(f"  {line}".rstrip() for line in "\n\n".join(forms).split("\n")),
     ]
 
 

@@ -13,7 +13,11 @@ from covector.derivation.formulas import Formulas
 from covector.derivation.record import Case, Gradient, Path, Record, Step, StopNote, Verification
 from covector.derivation.words import Words
 from covector.ir import Apply, Compute, Expr, Read, walk
+from covector.notation.print import text
 from covector.ops import SCALARS
+
+_SHORT = 64
+"""Characters of the longest gradient that stands written out where only results are shown."""
 
 
 @dataclass(frozen=True)
@@ -127,10 +131,16 @@ class _Layout:
         refers = any(
             isinstance(node, Read) and node.tensor in named
             for gradient in wanted
-            if (shown := gradient.whole or gradient.statement) is not None
+            if (shown := self.result(gradient)) is not None
             for node in walk(shown.body)
         )
         return wanted if self.less and not refers else [*between, *wanted]
+
+    def result(self, gradient: Gradient) -> Compute | None:
+        """What a gradient is, in one equation: written out where that is short, else by cotangents of statements."""
+        written = [found.whole for found in self.record.gradients.values() if found.whole is not None]
+        short = all(len(text(whole.body, "unicode")) <= _SHORT for whole in written)
+        return gradient.whole if short and gradient.whole is not None else gradient.statement
 
     def forward(self) -> Iterator[Block]:
         """The given tensors, the statements, what the cotangents are called, and what was found about stops."""
@@ -195,10 +205,10 @@ class _Layout:
 
     def brief(self, gradient: Gradient) -> Iterator[Block]:
         """The element form, the matrix form, and what they were checked against."""
-        if gradient.statement is None:
+        shown = self.result(gradient)
+        if shown is None:
             yield from self.zero(gradient)
             return
-        shown = gradient.whole or gradient.statement
         left = self.formulas.gradient(gradient.tensor, shown.indices)
         yield Equation(left, (Line(self.formulas.expr(shown.body)),), "element form")
         yield from self.ending(gradient)

@@ -14,20 +14,20 @@ def render_markdown(record: Record, lang: str = "en", less: bool = False) -> str
     """The derivation as Markdown with ``$$`` formulas, as GitHub, Jupyter and most editors show them."""
     page = lay_out(record, "latex", lang, less)
     first, *rest = page.sections
-    blocks = [f"# {page.words('forward')}", *_section(first, page.words)]
+    blocks = [f"# {page.words('forward')}", *_section(first, page.words, "##")]
     if rest:
         blocks.append(f"# {page.words('derivatives')}")
     for section in rest:
-        blocks += [f"## {_sentence(section.title)}", *_section(section, page.words)]
+        blocks += [f"## {_sentence(section.title)}", *_section(section, page.words, "###")]
     return "\n\n".join(blocks) + "\n"
 
 
-def _section(section: Section, words: Words) -> Iterator[str]:
+def _section(section: Section, words: Words, level: str) -> Iterator[str]:
     for block in section.blocks:
-        yield from _blocks(block, words)
+        yield from _blocks(block, words, level)
 
 
-def _blocks(block: Block, words: Words) -> Iterator[str]:
+def _blocks(block: Block, words: Words, level: str) -> Iterator[str]:
     if isinstance(block, Sentence):
         label = f"**{words(block.phrase)}**{words('colon')}" if block.phrase == "verification" else ""
         yield label + _sentence(block.parts)
@@ -37,7 +37,7 @@ def _blocks(block: Block, words: Words) -> Iterator[str]:
         yield _display(aligned(block.formulas))
     else:
         if block.phrase:
-            yield f"### {words(block.phrase)}"
+            yield f"{level} {words(block.phrase)}"
         yield _display(aligned(equation_rows(block, words)))
 
 

@@ -13,6 +13,8 @@ from covector.derivation.wrap import cells, padded, wrapped
 WIDTH = 110
 _WIDEST_MARGIN = 14
 _WIDEST_BODY = 78
+_WIDEST_REASON = 36
+"""A longer reason may stand on a line of its own, and so takes no room from the formulas."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def _column(rows: Sequence[_Row], width: int) -> int:
     """Where what stands on the right begins: two columns after the longest formula that is not too long."""
     trails = [row for row in rows if row.trail]
     widest = max((cells(row.trail) for row in trails), default=0)
-    most = max(20, min(_WIDEST_BODY, width - widest - 2))
+    most = max(20, min(_WIDEST_BODY, width - min(widest, _WIDEST_REASON) - 2))
     return 2 + max((found for row in trails if (found := cells(row.body)) <= most), default=most)
 
 

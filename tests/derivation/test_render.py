@@ -172,7 +172,7 @@ def test_markdown_in_chinese_follows_the_notes(linear: Record) -> None:
     headings = [line for line in text.splitlines() if line.startswith("#")]
     assert headings[:6] == [
         "# 前向",
-        "### 矩阵形式",
+        "## 矩阵形式",
         "# 求导",
         r"## $\mathrm{input}$ 求导",
         "### 链式法则",
