@@ -9,7 +9,7 @@ from covector.ir.affine import free
 from covector.matrix.terms import signed_terms, total_of
 
 Found = tuple[str, Expr, Index, Index | None]
-"""The name, the argument, the index of the axis inside, and the index of that axis in the result, None where it goes."""
+"""The name, the argument, the index of its axis, and the index of that axis in the result (None where it goes)."""
 
 
 def recognise_operation(expr: Expr) -> Found | None:
@@ -139,4 +139,3 @@ def _unshifted(argument: Expr, index: Index) -> Expr:
     terms = signed_terms(argument)
     place = next(p for p, (sign, term) in enumerate(terms) if sign < 0 and term is shift)
     return total_of(terms[:place] + terms[place + 1 :])
-

@@ -94,9 +94,8 @@ def elementwise(factors: Sequence[Plan]) -> Plan:
 def _plans(factors: tuple[Plan, ...], over: tuple[Index, ...]) -> Iterator[Plan]:
     bound = frozenset(over)
     factors = tuple(_sum_alone(factor, factors, over) for factor in factors) if len(factors) > 1 else factors
-    if len(factors) == 2 and factors[0].indices == factors[1].indices and len(factors[0].indices) == 2:
-        if factors[0].indices <= bound:
-            yield _trace(factors[0], factors[1])
+    if len(factors) == 2 and _are_square(factors[0], factors[1], bound):
+        yield _trace(factors[0], factors[1])
     yield from _dots(factors, over)
     factors = _merged(factors)
     if len(factors) == 1:
@@ -108,6 +107,11 @@ def _plans(factors: tuple[Plan, ...], over: tuple[Index, ...]) -> Iterator[Plan]
             rest = tuple(f for place, f in enumerate(factors) if place not in (first, second))
             for joined in _joined(pair[0], pair[1], rest, over):
                 yield from _plans((*rest[:first], joined, *rest[first:]), over)
+
+
+def _are_square(a: Plan, b: Plan, bound: Indices) -> bool:
+    """Whether two matrices have the same indices, both summed."""
+    return a.indices == b.indices and len(a.indices) == 2 and a.indices <= bound
 
 
 def _dots(factors: tuple[Plan, ...], over: tuple[Index, ...]) -> Iterator[Plan]:
@@ -125,9 +129,9 @@ def _joined(a: Plan, b: Plan, rest: tuple[Plan, ...], over: tuple[Index, ...]) -
     sums = [index for index in over if index in shared and index not in others]
     for index in sums:
         yield Contract(a, b, index, (a.indices | b.indices) - {index})
-    if a.indices <= b.indices or b.indices <= a.indices or not rest:
-        yield elementwise((a, b))
-    elif not shared and any(factor.indices == a.indices | b.indices for factor in rest):
+    covered = a.indices <= b.indices or b.indices <= a.indices
+    apart = not shared and any(factor.indices == a.indices | b.indices for factor in rest)
+    if covered or apart or not rest:
         yield elementwise((a, b))
 
 
@@ -171,4 +175,6 @@ def renamed(plan: Plan, old: Index, new: Index) -> Plan:
     if isinstance(plan, Contract):
         return Contract(renamed(plan.left, old, new), renamed(plan.right, old, new), plan.over, indices)
     body = renamed(plan.body, old, new)
-    return Total(plan.operation, body, plan.over, indices) if isinstance(plan, Total) else Trace(body, plan.axes, indices)
+    if isinstance(plan, Trace):
+        return Trace(body, plan.axes, indices)
+    return Total(plan.operation, body, plan.over, indices)

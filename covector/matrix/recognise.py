@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from covector.calculus.factor import factored
 from covector.calculus.rules import simplify
 from covector.errors import CovectorError
@@ -9,7 +11,7 @@ from covector.ir import Compute, Expr, walk
 from covector.matrix.record import MatrixForm
 from covector.matrix.show import latex, notation
 from covector.matrix.translate import Translator
-from covector.matrix.tree import NoForm, Node
+from covector.matrix.tree import Node, NoForm
 from covector.matrix.verify import case, verified
 
 NODE_LIMIT = 600
@@ -28,7 +30,7 @@ def matrix_form(statement: Compute) -> MatrixForm | None:
     for node in candidates(statement):
         compared = compared or case(statement)
         if compared is None:
-            return None
+            break
         text = notation(node)
         proved = verified(compared, text)
         if proved is not None:
@@ -36,24 +38,23 @@ def matrix_form(statement: Compute) -> MatrixForm | None:
     return None
 
 
-def candidates(statement: Compute) -> list[Node]:
-    """Matrix expressions that should be equal to a statement, the best first."""
+def candidates(statement: Compute) -> Iterator[Node]:
+    """Matrix expressions that should be equal to a statement: of its body as it stands, then of the normal form."""
     if sum(1 for _ in walk(statement.body)) > NODE_LIMIT:
-        return []
-    found = _translated(statement, statement.body)
-    if found is not None:
-        return [found]
+        return
+    yield from _translated(statement, statement.body)
     try:
         normal = factored(simplify(statement.body))
     except CovectorError:
-        return []
-    again = _translated(statement, normal) if normal is not statement.body else None
-    return [] if again is None else [again]
+        return
+    if normal is not statement.body:
+        yield from _translated(statement, normal)
 
 
-def _translated(statement: Compute, body: Expr) -> Node | None:
+def _translated(statement: Compute, body: Expr) -> Iterator[Node]:
     try:
         node = Translator().value(body, statement.indices)
     except (NoForm, RecursionError):
-        return None
-    return node if node.axes == statement.indices else None
+        return
+    if node.axes == statement.indices:
+        yield node

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from itertools import permutations
 
 from covector.ir import Expr, Index
@@ -13,11 +13,10 @@ from covector.matrix.tree import (
     Axes,
     Call,
     Matmul,
-    NoForm,
     Node,
+    NoForm,
     Number,
     Product,
-    Transposed,
     arrange,
     broadcast,
     restrict,
@@ -70,7 +69,7 @@ class Renderer:
             node = self.value(plan.expr, axes)
             return Product(node.axes, (), (node,)) if plan.inverse else node
         if isinstance(plan, Elementwise):
-            return best([lambda: self.elementwise(plan, axes), lambda: self.scaled_rows(plan, axes)])
+            return best([partial(self.elementwise, plan, axes), partial(self.scaled_rows, plan, axes)])
         if isinstance(plan, Total):
             return best(self.totals(plan, axes))
         order = tuple(index for index in axes if index is not None)
@@ -78,8 +77,12 @@ class Renderer:
             return arrange(self(plan, order), axes)
         if isinstance(plan, Trace):
             pairs = (plan.axes, plan.axes[::-1])
-            return best([lambda pair=pair: Call((), "trace", (self(plan.body, pair),)) for pair in pairs])
+            return best([partial(self.trace, plan, pair) for pair in pairs])
         return best(self.contractions(plan, order))
+
+    def trace(self, plan: Trace, axes: Axes) -> Node:
+        """The trace of a matrix with these axes."""
+        return Call((), "trace", (self(plan.body, axes),))
 
     # Products element by element.
 
@@ -131,12 +134,16 @@ class Renderer:
                 inner = list(axes)
                 for place, index in zip(gaps, filling, strict=True):
                     inner[place] = index
-                yield lambda inner=tuple(inner): self.total(plan, inner, axes)
+                yield partial(self.total, plan, tuple(inner), axes)
         if gaps:
-            yield lambda: arrange(self(plan, order), axes)
+            yield partial(self.expanded, plan, order, axes)
         else:
-            for inner in _insertions(order, plan.over):
-                yield lambda inner=inner: self.total(plan, inner, axes)
+            for places in _insertions(order, plan.over):
+                yield partial(self.total, plan, places, axes)
+
+    def expanded(self, plan: Plan, order: Axes, axes: Axes) -> Node:
+        """A plan without the axes of extent 1, which are then added."""
+        return arrange(self(plan, order), axes)
 
     def total(self, plan: Total, inner: Axes, axes: Axes) -> Node:
         """A reduction of the body with the given axes."""
@@ -158,7 +165,7 @@ class Renderer:
     def contractions(self, plan: Contract, axes: Axes) -> Iterator[Callable[[], Node]]:
         """``@`` of the two factors, in either order."""
         for left, right in ((plan.left, plan.right), (plan.right, plan.left)):
-            yield lambda left=left, right=right: self.contract(left, right, plan.over, axes)
+            yield partial(self.contract, left, right, plan.over, axes)
 
     def contract(self, left: Plan, right: Plan, over: Index, axes: Axes) -> Node:
         """``left @ right``, where that gives these axes."""
@@ -202,8 +209,6 @@ def product(factors: Iterable[Node]) -> Node:
     if not tops and not bottoms:
         return Number((), Fraction(1))
     return Product(broadcast([node.axes for node in (*tops, *bottoms)]), tuple(tops), tuple(bottoms))
-
-
 
 
 def _orders(indices: tuple[Index, ...]) -> list[tuple[Index, ...]]:

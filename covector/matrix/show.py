@@ -7,7 +7,20 @@ from dataclasses import replace
 from fractions import Fraction
 
 from covector.ir import Affine
-from covector.matrix.tree import Bracket, Call, Extent, Logic, Matmul, Name, Node, Number, Power, Product, Sum, Transposed
+from covector.matrix.tree import (
+    Bracket,
+    Call,
+    Extent,
+    Logic,
+    Matmul,
+    Name,
+    Node,
+    Number,
+    Power,
+    Product,
+    Sum,
+    Transposed,
+)
 from covector.notation.print import STYLES, text
 from covector.notation.styles import Level, Piece
 
@@ -131,9 +144,8 @@ class Text:
         name = node.function
         if name in ("lt", "le") and not node.operands[0].axes and node.operands[1].axes:
             sign = {"lt": ">", "le": self.greater_equal}[name]
-            return Piece(
-                f"{self.style.show(operands[1], Level.SUM)} {sign} {self.style.show(operands[0], Level.SUM)}", Level.COMPARE
-            )
+            right, left = (self.style.show(operand, Level.SUM) for operand in operands)
+            return Piece(f"{left} {sign} {right}", Level.COMPARE)
         return self.style.comparison(operands, (name,))
 
     greater_equal = ">="
@@ -177,7 +189,8 @@ class Latex(Text):
 
     def product(self, node: Product) -> Piece:
         r"""Numbers side by side, arrays with ``\odot``; a fraction over numbers, ``\oslash`` over arrays."""
-        scales = [self.piece(factor) for factor in node.tops if not factor.axes]
+        numbers = [factor for factor in node.tops if not factor.axes]
+        scales = [self.scalar(factor, len(node.tops) > 1) for factor in numbers]
         below = [self.piece(factor) for factor in node.bottoms if not factor.axes]
         arrays = [factor for factor in node.tops if factor.axes]
         divisors = [factor for factor in node.bottoms if factor.axes]
@@ -193,6 +206,11 @@ class Latex(Text):
             return self.joined([self.style.quotient(self.joined(scales or [Piece("1")]), self.joined(below)), top])
         return self.style.quotient(self.joined(factors), self.joined(below))
 
+    def scalar(self, node: Node, among: bool) -> Piece:
+        """A factor that is a number; a matrix product among others stands in parentheses."""
+        piece = self.piece(node)
+        return Piece(self.style.group(piece.text)) if among and isinstance(node, Matmul) else piece
+
     def joined(self, factors: Sequence[Piece]) -> Piece:
         """Factors side by side."""
         return self.style.product(factors) if len(factors) > 1 else factors[0]
@@ -203,7 +221,8 @@ class Latex(Text):
             return None
         if len(factors) == 1:
             return self.piece(factors[0])
-        return Piece(r" \odot ".join(self.style.show(self.piece(factor), Level.PREFIX) for factor in factors), Level.QUOTIENT)
+        parts = [self.style.show(self.piece(factor), Level.PREFIX) for factor in factors]
+        return Piece(r" \odot ".join(parts), Level.QUOTIENT)
 
     def bracket(self, node: Bracket) -> Piece:
         """An Iverson bracket."""

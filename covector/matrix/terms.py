@@ -32,4 +32,3 @@ def signed_terms(expr: Expr, sign: int = 1) -> list[tuple[int, Expr]]:
 def total_of(terms: Sequence[tuple[int, Expr]]) -> Expr:
     """The sum of terms with signs."""
     return add(*(term if sign > 0 else mul(MINUS_ONE, term) for sign, term in terms))
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 
 from covector.calculus.build import base_exponent, delta_form
 from covector.ir import Affine, Apply, Bracket, Expr, Index, Literal, Read, Reduce, Select, as_affine, substitute
@@ -19,8 +20,8 @@ from covector.matrix.tree import (
     Call,
     Extent,
     Name,
-    NoForm,
     Node,
+    NoForm,
     Number,
     Power,
     Sum,
@@ -35,7 +36,7 @@ _MOST_FACTORS = 7
 
 
 class Translator:
-    """Element expressions of one statement as matrix expressions; each is translated once for each order of its axes."""
+    """Element expressions of one statement as matrix expressions, each made once for each order of its axes."""
 
     def __init__(self) -> None:
         self.render = Renderer(self.value)
@@ -174,7 +175,7 @@ class Translator:
             return self.mean(expr, axes)
         flat, own = opened(expr), (expr.indices, factors_in(expr.body))
         candidates = [flat] if len(flat[0]) == len(own[0]) else [flat, own]
-        return best([lambda c=c: self.product(c[1], c[0], axes) for c in candidates])
+        return best([partial(self.product, found, over, axes) for over, found in candidates])
 
     def mean(self, expr: Reduce, axes: Axes) -> Node:
         """A sum over some axes divided by their size; other sums are divided by how many terms they have."""
@@ -191,7 +192,7 @@ class Translator:
     def plain_mean(self, expr: Reduce, axes: Axes) -> Node | None:
         """The mean of a product element by element, where one of its factors has all the indices."""
         found = factors_in(expr.body)
-        factors = [*(leaf(top) for top in found.tops), *(leaf(bottom, inverse=True) for bottom in found.bottoms)]
+        factors = _leaves(found.tops, found.bottoms)
         if found.number != 1 or not factors:
             return None
         body = elementwise(factors)
@@ -228,22 +229,20 @@ class Translator:
         delta = self.diagonal(tops, bottoms, over, axes)
         if delta is not None:
             return delta
-        factors: list[Plan] = [leaf(top) for top in tops] + [leaf(bottom, inverse=True) for bottom in bottoms]
+        factors = _leaves(tops, bottoms)
         held = frozenset().union(*(factor.indices for factor in factors))
         if not set(over) <= held or len(factors) > _MOST_FACTORS:
             raise NoForm
         wanted = restrict(axes, held - set(over))
         ways = plans(factors, over) if over or len(factors) > 2 else [elementwise(factors)]
-        candidates = [lambda plan=plan: self.render(plan, wanted) for plan in ways]
+        candidates = [partial(self.render, plan, wanted) for plan in ways]
         try:
             found = best(candidates)
         except NoForm:
             return self.einsum(factors, wanted)
-        return best([lambda: found, lambda: self.einsum(factors, wanted)]) if over else found
+        return best([lambda: found, partial(self.einsum, factors, wanted)]) if over else found
 
-    def diagonal(
-        self, tops: Sequence[Expr], bottoms: Sequence[Expr], over: Sequence[Index], axes: Axes
-    ) -> Node | None:
+    def diagonal(self, tops: Sequence[Expr], bottoms: Sequence[Expr], over: Sequence[Index], axes: Axes) -> Node | None:
         """``δ(i,j)·v[i]`` as ``diag(v)``."""
         for delta in tops:
             form = delta_form(delta)
@@ -253,9 +252,15 @@ class Translator:
             if len(pair) != 2 or tuple(index for index in axes if index in pair) != axes or pair & set(over):
                 raise NoForm
             row, column = axes
-            if row is None or column is None or row.extent is not column.extent or form not in (
-                row - as_affine(column),
-                column - as_affine(row),
+            if (
+                row is None
+                or column is None
+                or row.extent is not column.extent
+                or form
+                not in (
+                    row - as_affine(column),
+                    column - as_affine(row),
+                )
             ):
                 raise NoForm
             rest = Factors(
@@ -276,8 +281,10 @@ class Translator:
             if not isinstance(factor, Leaf) or factor.inverse or not isinstance(factor.expr, (Read, Bracket)):
                 raise NoForm
             own = _natural_order(factor, order)
-            repeats = len(set(own)) < len(own) and isinstance(factor.expr, Read)
-            node = Name(own, factor.expr.tensor.name) if repeats else self.render(factor, own)
+            if isinstance(factor.expr, Read) and len(set(own)) < len(own):
+                node: Node = Name(own, factor.expr.tensor.name)
+            else:
+                node = self.render(factor, own)
             if node.axes != own:
                 raise NoForm
             operands.append((node, own))
@@ -298,6 +305,11 @@ def _aligned(node: Node, axes: Axes) -> Node:
     if own != axes:
         raise NoForm
     return node
+
+
+def _leaves(tops: Sequence[Expr], bottoms: Sequence[Expr]) -> list[Plan]:
+    """The factors of a product, above and below."""
+    return [*(leaf(top) for top in tops), *(leaf(bottom, inverse=True) for bottom in bottoms)]
 
 
 def _root(node: Node) -> Node:

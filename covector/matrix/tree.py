@@ -1,6 +1,6 @@
 """The tree of matrix expressions: small, immutable, each node with the axes that its value has.
 
-An axis is the index that runs along it, or None where its extent is 1. Axes are aligned from the right, as PyTorch broadcasts.
+An axis is the index that runs along it, or None where its extent is 1. Axes are aligned from the right, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -190,7 +190,10 @@ class Bracket(Node):
 
 @dataclass(frozen=True, eq=False)
 class Call(Node):
-    """A function of arrays; ``equation`` is the first argument of an einsum, ``keywords`` hold integers, tuples, bools, or extents."""
+    """A function of arrays; ``equation`` is the first argument of an einsum.
+
+    The values of ``keywords`` are integers, tuples of them, bools, or extents.
+    """
 
     function: str
     arguments: tuple[Node, ...]

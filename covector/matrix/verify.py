@@ -105,8 +105,8 @@ def equal_arrays(found: Array, wanted: Array) -> bool:
     if found.shape != wanted.shape:
         return False
     left, right = found.astype(np.float64), wanted.astype(np.float64)
-    finite = np.isfinite(right)
-    if not np.array_equal(np.isfinite(left), finite) or not np.array_equal(left[~finite], right[~finite], equal_nan=True):
+    finite = np.isfinite(left) & np.isfinite(right)
+    if not np.array_equal(left[~finite], right[~finite], equal_nan=True):
         return False
     scale = float(np.max(np.abs(right[finite]), initial=1e-3))
     return bool(np.all(np.abs(left[finite] - right[finite]) <= TOLERANCE * scale))
