@@ -37,7 +37,10 @@ _SYMBOL = re.compile("([" + "".join(map(re.escape, _SYMBOLS)) + "])")
 
 
 def render_latex(record: Record, lang: str = "en", less: bool = False, parts: bool = False) -> str:
-    """The derivation as one ``aligned`` environment; with ``parts``, one for each section, blank lines between."""
+    """The derivation as one ``aligned`` environment; with ``parts``, one for each section, blank lines between.
+
+    KaTeX gives up at 1,000 macro expansions in one formula (`maxExpand`): longer derivations are for ``parts``.
+    """
     page = lay_out(record, "latex", lang, less)
     sections = [_section(section, page.words) for section in page.sections]
     if parts:
