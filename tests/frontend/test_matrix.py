@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from covector.errors import CovectorError, UnknownNameError
-from covector.frontend.matrix import define_matrix
 from covector.frontend.program import read_program
 from covector.ir import Input, Program, as_affine
 from covector.ir.tensor import program_of
@@ -49,7 +48,7 @@ SAME = [
 
 
 def read(source: str) -> Program:
-    return read_program(source, matrix=define_matrix)
+    return read_program(source)
 
 
 @pytest.mark.parametrize(("declared", "matrix", "element"), SAME)

@@ -12,7 +12,6 @@ import pytest
 from covector.errors import CovectorError
 from covector.frontend.arrays import Array
 from covector.frontend.functions import NAMESPACE
-from covector.frontend.matrix import define_matrix
 from covector.frontend.program import read_program
 from covector.frontend.trace import trace
 from covector.ir import check
@@ -42,7 +41,7 @@ def test_a_function_is_the_statement_in_element_form_and_in_matrix_form() -> Non
     declared = "; ".join(f"{name}: {shape}" for name, shape in LINEAR.items())
     traced = trace(linear, LINEAR)
     element = read_program(f"{declared}; linear[i,j] = sum[k](input[i,k] * weight[j,k]) + bias[j]")
-    matrix = read_program(f"{declared}; linear = input @ weight.T + bias", matrix=define_matrix)
+    matrix = read_program(f"{declared}; linear = input @ weight.T + bias")
     assert traced.output is element.output
     assert traced.output is matrix.output
     assert traced.inputs == element.inputs
