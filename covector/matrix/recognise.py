@@ -24,7 +24,7 @@ def matrix_form(statement: Compute) -> MatrixForm | None:
     >>> from covector.frontend.program import read_program
     >>> source = "G: M N; x: M K; dw[i,j] = sum[p](G[p,i] * x[p,j])"
     >>> matrix_form(read_program(source).output)
-    MatrixForm(text='G.T @ x', latex='{G}^{\\\\top}\\\\,x', proved=True)
+    MatrixForm(text='G.T @ x', latex='G^{\\\\top}\\\\,x', proved=True)
     """
     compared = None
     for node in candidates(statement):
@@ -39,16 +39,17 @@ def matrix_form(statement: Compute) -> MatrixForm | None:
 
 
 def candidates(statement: Compute) -> Iterator[Node]:
-    """Matrix expressions that should be equal to a statement: of its body as it stands, then of the normal form."""
+    """Matrix expressions that should be equal to a statement: of its body as it stands, then of normal forms."""
     if sum(1 for _ in walk(statement.body)) > NODE_LIMIT:
         return
     yield from _translated(statement, statement.body)
     try:
-        normal = factored(simplify(statement.body))
+        normal = simplify(statement.body)
     except CovectorError:
         return
-    if normal is not statement.body:
-        yield from _translated(statement, normal)
+    for body in dict.fromkeys((factored(normal), normal)):
+        if body is not statement.body:
+            yield from _translated(statement, body)
 
 
 def _translated(statement: Compute, body: Expr) -> Iterator[Node]:

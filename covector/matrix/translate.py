@@ -207,6 +207,10 @@ class Translator:
         """``Σ_over number · Π tops / Π bottoms``."""
         if not over:
             found = with_means(found)
+        for top in found.tops:
+            terms = signed_terms(top)
+            if len(terms) > 1 and any(_has_delta(term) for _, term in terms):
+                return self.distributed(found, top, over, axes)
         negative = found.number < 0
         number = abs(found.number)
         scalars, divisors = found.scalars()
@@ -223,6 +227,15 @@ class Translator:
             raise NoForm
         result = product([*parts, *(tree.Product((), (), (part,)) for part in below)])
         return Sum(result.axes, ((-1, result),)) if negative else result
+
+    def distributed(self, found: Factors, top: Expr, over: Sequence[Index], axes: Axes) -> Node:
+        """A product whose factor ``top`` is a sum that holds a delta, multiplied out."""
+        terms = []
+        for sign, term in signed_terms(top):
+            own, rest = factors_in(term), [other for other in found.tops if other is not top]
+            part = Factors(found.number * own.number, [*rest, *own.tops], [*found.bottoms, *own.bottoms])
+            terms.append((sign, self.product(part, over, axes)))
+        return Sum(broadcast([term.axes for _, term in terms]), tuple(terms))
 
     def contraction(self, tops: Sequence[Expr], bottoms: Sequence[Expr], over: Sequence[Index], axes: Axes) -> Node:
         """A product of arrays, summed over some of their indices."""
@@ -305,6 +318,11 @@ def _aligned(node: Node, axes: Axes) -> Node:
     if own != axes:
         raise NoForm
     return node
+
+
+def _has_delta(expr: Expr) -> bool:
+    """Whether a term is a product with a Kronecker delta."""
+    return any(delta_form(top) is not None and one_hot_parts(top) is None for top in factors_in(expr).tops)
 
 
 def _leaves(tops: Sequence[Expr], bottoms: Sequence[Expr]) -> list[Plan]:
