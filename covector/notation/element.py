@@ -284,7 +284,7 @@ def _refuse_name(name: str, node: Syntax, scope: Scope, source: str) -> None:
 
 def _defined_twice(definition: syntax.Definition, scope: Scope, source: str) -> Exception:
     name = definition.name
-    head = replace_span(definition, len(name))
+    head = _head(definition, len(name))
     if name in scope.assumed:
         hint = f"put the definition of {name} before the statement that reads it"
         return scope.fault(f"{name} is read before it is defined", head, source, hint)
@@ -296,7 +296,7 @@ def _defined_twice(definition: syntax.Definition, scope: Scope, source: str) -> 
     return scope.fault(f"{name} is defined twice", head, source, f"each statement defines a new name, such as {name}2")
 
 
-def replace_span(node: Syntax, length: int) -> Syntax:
+def _head(node: Syntax, length: int) -> Syntax:
     """The first characters of a node, to point at."""
     return Syntax(syntax.Span(node.span.start, node.span.start + length))
 
