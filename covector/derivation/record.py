@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from covector.ir import Bracket, Compute, Expr, Index, Input, Program, Tensor
+from covector.matrix.record import MatrixForm
 
 
 @dataclass(frozen=True)
@@ -55,18 +56,6 @@ class Path:
     entry: tuple[Step, ...]
     cases: tuple[Case, ...]
     chain: tuple[Step, ...]
-
-
-@dataclass(frozen=True)
-class MatrixForm:
-    """A formula in matrix notation that was found equal to an element form.
-
-    ``text`` is in the notation; ``proved`` says whether the rules proved it (otherwise it agrees at random points).
-    """
-
-    text: str
-    latex: str
-    proved: bool
 
 
 @dataclass(frozen=True)
