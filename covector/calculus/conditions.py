@@ -21,6 +21,7 @@ from covector.ir import (
     Select,
     as_affine,
     floor_div,
+    modulo,
     substitute,
     transform,
 )
@@ -107,9 +108,9 @@ def _whole_part(node: object) -> object:
         term = Affine(((monomial, coefficient),), 0)
         quotient = exact_quotient(term, node.denominator)
         whole, rest = (whole + quotient, rest) if quotient is not None else (whole, rest + term)
-    if not within(rest, node.denominator):
-        return node
-    return whole if isinstance(node, Floor) else rest
+    if isinstance(node, Floor):
+        return whole + (0 if within(rest, node.denominator) else floor_div(rest, node.denominator))
+    return rest if within(rest, node.denominator) else modulo(rest, node.denominator)
 
 
 def _remainder(form: Affine) -> Affine:
@@ -182,7 +183,7 @@ def use_delta(node: Apply) -> Expr | None:
 def use_divisibility(node: Apply) -> Expr | None:
     """Beside ``[a mod d = 0]``, ``d·⌊a/d⌋`` is a."""
     for factor in node.arguments:
-        found = _solved_for(factor, Mod)
+        found = solved_for(factor, Mod)
         if found is None or found[1] is not as_affine(0):
             continue
         mod = found[0]
@@ -224,13 +225,13 @@ def _equal_atoms(factor: Expr) -> tuple[Index | Read, Affine] | None:
 def join_floor_and_mod(node: Apply) -> Expr | None:
     """``[⌊a/d⌋ = e] [a mod d = f]`` is ``[a = d·e + f] [0 <= f < d]``; alone, the first is ``[0 <= a - d·e < d]``."""
     for factor in node.arguments:
-        floor = _solved_for(factor, Floor)
+        floor = solved_for(factor, Floor)
         if floor is None:
             continue
         atom, quotient = floor
         rest = tuple(other for other in node.arguments if other is not factor)
         for other in rest:
-            mod = _solved_for(other, Mod)
+            mod = solved_for(other, Mod)
             if mod and mod[0].numerator is atom.numerator and mod[0].denominator is atom.denominator:
                 whole = Bracket(Apply(EQ, (atom.numerator, atom.denominator * quotient + mod[1])))
                 return mul(whole, *_inside(mod[1], atom.denominator), *(f for f in rest if f is not other))
@@ -242,7 +243,7 @@ def _inside(form: Affine, extent: Affine) -> tuple[Bracket, Bracket]:
     return Bracket(Apply(LE, (zero, form))), Bracket(Apply(LE, (form, extent - 1)))
 
 
-def _solved_for(factor: Expr, kind: type) -> tuple[Floor | Mod, Affine] | None:
+def solved_for(factor: Expr, kind: type) -> tuple[Floor | Mod, Affine] | None:
     """For ``[±atom + rest = 0]`` with one atom of the kind: the atom and what it is equal to."""
     if not (isinstance(factor, Bracket) and isinstance(factor.condition, Apply) and factor.condition.function is EQ):
         return None

@@ -11,7 +11,7 @@ from itertools import permutations
 from typing import Any
 
 from covector.calculus.canonical import COMMUTATIVE, same
-from covector.ir import Affine, Apply, Expr, Input, Literal, Read, Reduce, as_affine, children, substitute
+from covector.ir import Affine, Apply, Bracket, Expr, Input, Literal, Read, Reduce, as_affine, children, substitute
 from covector.ir.affine import atoms, free
 from covector.ir.node import Node
 
@@ -34,7 +34,7 @@ def match(pattern: Expr, target: Expr, variables: frozenset[Node], binding: Bind
         if pattern.function is not target.function or len(pattern.arguments) != len(target.arguments):
             return
         if pattern.function.name in COMMUTATIVE:
-            yield from _match_any_order(pattern.arguments, target.arguments, variables, found)
+            yield from _match_any_order(telling_first(pattern.arguments), target.arguments, variables, found)
         else:
             yield from match_all(pattern.arguments, target.arguments, variables, found)
     elif isinstance(pattern, Literal):
@@ -70,6 +70,11 @@ def _match_any_order(
     for place, target in enumerate(targets):
         for found in match(patterns[0], target, variables, binding):
             yield from _match_any_order(patterns[1:], targets[:place] + targets[place + 1 :], variables, found)
+
+
+def telling_first(patterns: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """Patterns in the order in which they tell most about the variables: a bracket alone may leave several open."""
+    return tuple(sorted(patterns, key=lambda pattern: isinstance(pattern, (Bracket, Affine, Literal))))
 
 
 def _match_read(pattern: Read, target: Expr, variables: frozenset[Node], binding: Binding) -> Iterator[Binding]:

@@ -25,7 +25,7 @@ from covector.calculus.build import (
     power,
     terms_of,
 )
-from covector.calculus.match import Binding, match
+from covector.calculus.match import Binding, match, telling_first
 from covector.calculus.rewrite import Rewriter
 from covector.ir import (
     Affine,
@@ -202,7 +202,7 @@ def _take_terms(
 def _in_product(value: Value, expr: Expr) -> Expr | None:
     """The product with the factors of the value, to some power, replaced by the value to that power."""
     scale, pattern = coefficient_of(value.body)
-    wanted = [base_exponent(factor) for factor in pattern]
+    wanted = [base_exponent(factor) for factor in telling_first(pattern)]
     factors = [base_exponent(factor) for factor in factors_of(expr)]
     found = _take(value, wanted, factors)
     if found is not None:

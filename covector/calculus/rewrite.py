@@ -94,7 +94,7 @@ class Rewriter:
 
 def _with_indices(rule: Rule, before: Expr, after: Expr) -> Rule:
     """The rule with a title that names the summed indices which it took away."""
-    if not (rule.name == "sum-delta" and isinstance(before, Reduce)):
+    if not (rule.name.startswith("sum-delta") and isinstance(before, Reduce)):
         return rule
     kept = after.indices if isinstance(after, Reduce) else ()
     gone = ", ".join(index.name for index in before.indices if index not in kept)

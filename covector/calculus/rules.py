@@ -1,7 +1,7 @@
 """The one list of rewrite rules, and what applies them.
 
 `RULES` bring an expression to its normal form: a sum of products of powers under arranged sums, without deltas of summed
-indices. `EXPANSIONS` in addition multiply everything out, for proofs of equality.
+indices; `FIRST` are those that come before the one that solves deltas over the integers. `EXPANSIONS` in addition multiply everything out, for proofs of equality.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from covector.calculus.conditions import CONDITIONS
 from covector.calculus.expand import EXPANDING
 from covector.calculus.identities import IDENTITIES
 from covector.calculus.rewrite import Rewriter, Rule
-from covector.calculus.sums import SUMS
+from covector.calculus.sums import POSTPONED, SUMS
 from covector.ir import Expr
 
 RULES: tuple[Rule, ...] = (*CONDITIONS, *ARITHMETIC, *IDENTITIES, *SUMS)
+FIRST: tuple[Rule, ...] = tuple(rule for rule in RULES if rule.name != POSTPONED)
 EXPANSIONS: tuple[Rule, ...] = (*EXPANDING, *RULES)
 
 

@@ -7,7 +7,8 @@ that the solution is whole; the bounds of the eliminated index stay as brackets 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from covector.calculus.build import (
     ADD,
@@ -22,11 +23,16 @@ from covector.calculus.build import (
     total,
 )
 from covector.calculus.canonical import canonical
+from covector.calculus.conditions import solved_for
 from covector.calculus.rewrite import Rule
-from covector.ir import Affine, Apply, Bracket, Expr, Index, Literal, Read, Reduce, substitute
-from covector.ir.affine import atoms, floor_div, free, modulo
+from covector.ir import Affine, Apply, Bracket, Expr, Index, Literal, Read, Reduce, as_affine, substitute
+from covector.ir.affine import Floor, Mod, atoms, exact_quotient, floor_div, free, modulo
 from covector.ir.bounds import nonnegative
-from covector.ir.walk import fresh, rename
+from covector.ir.walk import bound_in, fresh, rename, unused
+
+
+POSTPONED = "sum-delta-integers"
+"""The rule that waits until no other delta can be eliminated: an index around may yet solve what it would need guards for."""
 
 
 def sum_of_zero(node: Reduce) -> Expr | None:
@@ -128,21 +134,54 @@ def _push(indices: Sequence[Index], factors: Sequence[Expr]) -> Expr:
 
 
 def sum_delta(node: Reduce) -> Expr | None:
-    """A delta takes the place of the sum over one of its indices."""
+    """A delta takes the place of the sum over an index that it determines."""
+    return _eliminate(node, (_solve_unit, _solve_window))
+
+
+def sum_delta_over_integers(node: Reduce) -> Expr | None:
+    """A delta of a multiple of an index, of a quotient or of a remainder takes the place of the sum over it."""
+    return _eliminate(node, (_solve_strided, _solve_floor, _solve_mod))
+
+
+def _eliminate(node: Reduce, solvers: Sequence[Solver]) -> Expr | None:
     factors = factors_of(node.body)
-    for solve in (_solve_unit, _solve_window, _solve_strided):
+    for solve in solvers:
         for index in node.indices:
             for factor in factors:
                 found = solve(index, factor, factors)
                 if found is not None:
-                    used, position, guards = found
-                    rest = mul(*guards, *(other for other in factors if other not in used))
-                    body = substitute(rest, {index: position})
-                    return total((other for other in node.indices if other is not index), mul(body, *_range(index, position)))
+                    return _solved(node, index, found)
     return None
 
 
-Solution = tuple[tuple[Expr, ...], Affine, tuple[Expr, ...]]
+def _solved(node: Reduce, index: Index, found: Solution) -> Expr:
+    """The sum with one of its indices replaced by what it was solved to."""
+    rest = mul(*found.guards, *(factor for factor in factors_of(node.body) if factor not in found.used))
+    indices = [other for other in node.indices if other is not index]
+    position = found.position
+    if found.within is not None:
+        taken = set(free(node.body)) | bound_in(node)
+        run = Index(unused(Index("m", found.within), taken).name, found.within)
+        indices.append(run)
+        position = position + as_affine(run) * found.step
+    return total(indices, mul(substitute(rest, {index: position}), *_range(index, position)))
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a summed index must be: ``position``, or with ``within`` ``position + step·m`` for a new index m of that extent.
+
+    ``used`` are the factors that say so and are no longer needed, ``guards`` what must hold besides.
+    """
+
+    used: tuple[Expr, ...]
+    position: Affine
+    guards: tuple[Expr, ...] = ()
+    within: Affine | None = None
+    step: Affine | int = 1
+
+
+Solver = Callable[[Index, Expr, Sequence[Expr]], Solution | None]
 
 
 def _solve_unit(index: Index, factor: Expr, factors: Sequence[Expr]) -> Solution | None:
@@ -151,7 +190,7 @@ def _solve_unit(index: Index, factor: Expr, factors: Sequence[Expr]) -> Solution
     coefficient = None if form is None else _linear(form, index)
     if form is None or coefficient is None or coefficient.terms or abs(coefficient.constant) != 1:
         return None
-    return (factor,), (form - coefficient * index) * -coefficient.constant, ()
+    return Solution((factor,), (form - coefficient * index) * -coefficient.constant)
 
 
 def _solve_strided(index: Index, factor: Expr, factors: Sequence[Expr]) -> Solution | None:
@@ -162,7 +201,7 @@ def _solve_strided(index: Index, factor: Expr, factors: Sequence[Expr]) -> Solut
         return None
     rest = form - coefficient * index
     top, stride = (-rest, coefficient.constant) if coefficient.constant > 0 else (rest, -coefficient.constant)
-    return (factor,), floor_div(top, stride), (equal(modulo(top, stride), 0),)
+    return Solution((factor,), floor_div(top, stride), (equal(modulo(top, stride), 0),))
 
 
 def _solve_window(index: Index, factor: Expr, factors: Sequence[Expr]) -> Solution | None:
@@ -177,7 +216,29 @@ def _solve_window(index: Index, factor: Expr, factors: Sequence[Expr]) -> Soluti
     other = next((f for f in factors if lower_form(f) is window - 1 - form), None)
     if other is None:
         return None
-    return (factor, other), floor_div(form + window * index, window), ()
+    return Solution((factor, other), floor_div(form + window * index, window))
+
+
+def _solve_floor(index: Index, factor: Expr, factors: Sequence[Expr]) -> Solution | None:
+    """From ``[⌊index/d⌋ = e]``: the index is d·e + m, for m below d."""
+    found = solved_for(factor, Floor)
+    if found is None or found[0].numerator.index is not index or index in free(found[1]):
+        return None
+    return Solution((factor,), found[0].denominator * found[1], within=found[0].denominator)
+
+
+def _solve_mod(index: Index, factor: Expr, factors: Sequence[Expr]) -> Solution | None:
+    """From ``[index mod d = e]``, where the extent is a multiple of d: the index is e + d·m."""
+    found = solved_for(factor, Mod)
+    if found is None or found[0].numerator.index is not index or index in free(found[1]):
+        return None
+    divisor, remainder = found[0].denominator, found[1]
+    times = exact_quotient(index.extent, divisor)
+    if times is None:
+        return None
+    bounds = (remainder, divisor - 1 - remainder)
+    guards = tuple(at_least_zero(form) for form in bounds if not nonnegative(form))
+    return Solution((factor,), remainder, guards, within=times, step=divisor)
 
 
 def lower_form(factor: Expr) -> Affine | None:
@@ -231,6 +292,15 @@ SUMS = (
         sum_delta,
         "sum-delta",
         "δ 消去求和",
+    ),
+    Rule(
+        POSTPONED,
+        "sum",
+        "sum[k](δ(i, 2*k) * f[k])",
+        "[i % 2 = 0] * [i // 2 <= 2] * f[i // 2]",
+        sum_delta_over_integers,
+        "sum-delta over the integers",
+        "在整数上消去 δ",
     ),
     Rule("distribute-delta", "sum", "sum[k]((δ(k,i) + f[k]) * g[k])", "g[i] + sum[k](f[k]*g[k])", distribute_delta),
     Rule(

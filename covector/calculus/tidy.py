@@ -12,7 +12,7 @@ from covector.calculus.build import ADD, factors_of
 from covector.calculus.factor import factored, oriented, signature
 from covector.calculus.recognise import Recogniser, Value
 from covector.calculus.rewrite import Rewriter
-from covector.calculus.rules import RULES, expand
+from covector.calculus.rules import FIRST, RULES, expand
 from covector.ir import Affine, Apply, Compute, Expr, Index, Literal, Program, Read, Reduce, Tensor
 from covector.ir import substitute, transform, walk
 from covector.ir.node import Node
@@ -28,7 +28,7 @@ class Tidy:
     """The normal form of expressions of one program; ``settled`` lists the sums that were found constant, as they were met."""
 
     def __init__(self, program: Program) -> None:
-        self.simplifier = Rewriter(RULES)
+        self.first, self.simplifier = Rewriter(FIRST), Rewriter(RULES)
         self.inputs: frozenset[Tensor] = frozenset(program.inputs)
         self.values: Mapping[Tensor, Value] = {
             statement: Value(statement, self.simplifier(statement.body))
@@ -48,9 +48,14 @@ class Tidy:
 
     def __call__(self, expr: Expr) -> Expr:
         """The normal form, with earlier values read."""
+        return self.recognised(expr, self.simplifier)
+
+    def recognised(self, expr: Expr, simplifier: Rewriter) -> Expr:
+        """The normal form under some of the rules, with earlier values read."""
+        expr = self.first(expr)
         for _ in range(PASSES):
-            changed = self.recogniser(self.simplifier(expr))
-            changed = self.simplifier(self.constant_sums(changed))
+            changed = self.recogniser(simplifier(expr))
+            changed = simplifier(self.constant_sums(changed))
             if changed is expr:
                 break
             expr = changed
@@ -58,7 +63,15 @@ class Tidy:
 
     def finish(self, expr: Expr) -> Expr:
         """The form to show: common factors taken out."""
-        return oriented(factored(self(expr)), self.differences)
+        return self.shown(self(expr))
+
+    def finish_entry(self, expr: Expr) -> Expr:
+        """The form of an entry to show: deltas that the chain rule will eliminate are left to it."""
+        return self.shown(self.recognised(expr, self.first))
+
+    def shown(self, expr: Expr) -> Expr:
+        """A normal form with common factors taken out, and differences as the user wrote them."""
+        return oriented(factored(expr), self.differences)
 
     def constant_sums(self, expr: Expr) -> Expr:
         """The expression with sums that are constant replaced by their value."""

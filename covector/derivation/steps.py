@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from covector.calculus.arithmetic import ARITHMETIC, with_coefficient
 from covector.calculus.build import ONE, ZERO, coefficient_of, delta_form, is_apply, total
@@ -10,6 +10,7 @@ from covector.calculus.factor import factored
 from covector.calculus.reverse import Contribution
 from covector.calculus.rewrite import Rewriter, Rule
 from covector.calculus.rules import simplify
+from covector.calculus.sums import POSTPONED
 from covector.calculus.tidy import Tidy
 from covector.derivation.record import Case, Path, Reason, Step
 from covector.ir import Apply, Bracket, Expr, Read, Reduce, Tensor, as_affine, substitute, walk
@@ -49,7 +50,7 @@ def _entry(contribution: Contribution, tidy: Tidy) -> Iterator[Step]:
     yield Step(contribution.body, of=target)
     raw = _AS_WRITTEN(contribution.entry)
     yield Step(raw, tuple(_differentiation(contribution.body, contribution.tensor)))
-    yield from _simplified(raw, tidy)
+    yield from _simplified(raw, tidy, tidy.finish_entry)
 
 
 def _chain(contribution: Contribution, entry: Expr, tidy: Tidy) -> Iterator[Step]:
@@ -59,21 +60,24 @@ def _chain(contribution: Contribution, entry: Expr, tidy: Tidy) -> Iterator[Step
     coefficient, factors = coefficient_of(entry)
     chain = total(contribution.outputs, with_coefficient(coefficient, (contribution.cotangent, *factors)))
     yield Step(chain)
-    yield from _simplified(chain, tidy)
+    yield from _simplified(chain, tidy, tidy.finish)
 
 
-def _simplified(expr: Expr, tidy: Tidy) -> Iterator[Step]:
+def _simplified(expr: Expr, tidy: Tidy, finish: Callable[[Expr], Expr]) -> Iterator[Step]:
     """The normal form, then the form with earlier values read and common factors taken out, where these look different."""
-    normal, rules = tidy.simplifier.explain(expr)
-    shown = factored(normal)
+    normal, rules = tidy.first.explain(expr)
+    shown = tidy.shown(normal)
     if _looks(shown) != _looks(expr):
         yield Step(shown, tuple(_reasons(rules)))
     tidy.settled.clear()
-    final = tidy.finish(expr)
+    final = finish(expr)
     if _looks(final) != _looks(shown):
         reused = [name for name in _read_names(final) if name not in set(_read_names(normal))]
         reasons = [_settled(found, value) for found, value in dict(tidy.settled).items()]
         reasons += [recognised(reused)] if reused else []
+        reasons += [] if reasons else _reasons(
+            rule for rule in tidy.simplifier.explain(normal)[1] if rule.name.startswith(POSTPONED)
+        )
         yield Step(final, tuple(reasons) or (FACTOR,))
 
 
