@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from covector.derivation.record import Case, MatrixForm, Step
+from covector.derivation.record import Case, Step
 from covector.ir import Affine, Apply, Bracket, Compute, Expr, Index, Input, Read, Tensor, as_affine
+from covector.matrix import MatrixForm
 from covector.notation.print import equation, name_text, shape_text, text
 from covector.ops import SCALARS
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from covector.derivation.formulas import Formulas
 from covector.derivation.layout import loss_name
-from covector.derivation.record import Case, Gradient, MatrixForm, Path, Record, Step, Verification
+from covector.derivation.record import Case, Gradient, Path, Record, Step, Verification
 from covector.ir import Compute, Expr, Tensor
 from covector.ir.affine import Affine
+from covector.matrix import MatrixForm
 from covector.notation.print import equation, text
 
 SCHEMA = "covector.derivation/1"

@@ -12,7 +12,6 @@ LANGUAGES: Mapping[str, str] = MappingProxyType({"en": "English", "zh": "中文"
 
 _PHRASES: Mapping[str, tuple[str, str]] = {
     # titles, as they stand over a part of the page
-    "derivation": ("Derivation", "推导"),
     "forward": ("Forward", "前向"),
     "derivatives": ("Derivatives", "求导"),
     "derivative of {x}": ("Derivative with respect to {x}", "{x} 求导"),
@@ -36,7 +35,6 @@ _PHRASES: Mapping[str, tuple[str, str]] = {
         "{G}, where {L} is any scalar that depends on {y}",
         "{G}，其中 {L} 是依赖于 {y} 的任意标量",
     ),
-    "cotangents": ("{list}", "{list}"),
     "zero": ("{y} does not depend on {x}: the gradient is zero", "{y} 与 {x} 无关：梯度为零"),
     "checked": (
         "against finite differences at {shapes}, largest relative error {error}",
@@ -61,9 +59,7 @@ _PHRASES: Mapping[str, tuple[str, str]] = {
     # punctuation
     "comma": (", ", "，"),
     "colon": (": ", "："),
-    "stop mark": (".", "。"),
     "reason": ("({reason})", "（{reason}）"),
-    "and": (" and ", " 且 "),
     "otherwise": ("otherwise", "其他"),
 }
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from covector.calculus.build import ONE, ZERO, delta_form, factors_of, mul, total
 from covector.calculus.reverse import Contribution, Gradients, gradients
 from covector.calculus.rules import simplify
-from covector.derivation.record import Case, Gradient, MatrixForm, Path, Reason, Record, Step, StopNote, Verification
+from covector.derivation.record import Case, Gradient, Path, Reason, Record, Step, StopNote, Verification
 from covector.ir import Bracket, Compute, Program, Tensor
+from covector.matrix import MatrixForm
 from covector.notation.element import define
 from covector.notation.parse import parse_program
 from covector.notation.scope import Scope

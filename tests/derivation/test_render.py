@@ -12,11 +12,12 @@ from covector.derivation.json import render_json
 from covector.derivation.latex import render_latex, words_latex
 from covector.derivation.layout import digits
 from covector.derivation.markdown import render_markdown
-from covector.derivation.record import MatrixForm, Record
+from covector.derivation.record import Record
 from covector.derivation.text import render_text
 from covector.derivation.words import LANGUAGES, Words
 from covector.derivation.wrap import cells, wrapped
 from covector.errors import CovectorError
+from covector.matrix import MatrixForm
 from tests.derivation.records import ATTENTION, LINEAR, LOSS, record
 from tests.support.katex import latex_errors
 
