@@ -19,13 +19,14 @@ from tests.support.architecture import Module
 LAYERS: list[tuple[str, ...]] = [
     ("errors",),
     ("ir",),
-    ("notation",),
     ("ops",),
+    ("notation",),
+    ("frontend",),
     ("run",),
     ("calculus",),
     ("matrix",),
-    ("derive",),
-    ("array", "transforms"),
+    ("export",),
+    ("derivation",),
     ("cli",),
 ]
 IMPORTED_IN_FUNCTIONS = {"IPython", "jax", "matplotlib", "torch"}  # optional packages; everything else at the top

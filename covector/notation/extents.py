@@ -51,6 +51,8 @@ class Extents:
         self._join_where_free(axes)
         self._name(axes)
         self._solve(plain)
+        self._compare()
+        self._solve(plain)
         for binder in statement.binders:
             if _is_open(self.find(binder.index.extent)):
                 raise self._undetermined(binder)
@@ -151,6 +153,18 @@ class Extents:
                     assert isinstance(symbol, Symbol)
                     self.known[symbol] = _smallest(limits)
                     progress = True
+
+    def _compare(self) -> None:
+        """An index that nothing else bounds runs as far as the index that it is compared with, as i does in ``[j <= i]``."""
+        for _ in self.statement.binders:
+            for sides in self.statement.compared:
+                pair = [side.index for side in sides]
+                for index, other in (pair, pair[::-1]):
+                    if index is None or other is None:
+                        continue
+                    mine, theirs = self.find(index.extent), self.find(other.extent)
+                    if _is_open(mine) and not _is_open(theirs) and isinstance(mine.atom, Symbol):
+                        self.known[mine.atom] = theirs
 
     def _limit(self, index: Index, axis: _Axis) -> Affine | None:
         """How many values of ``index`` keep a read inside the bounds, where its coefficient is a positive integer."""

@@ -73,6 +73,7 @@ class Statement:
         self.extents: dict[str, Affine] = {}
         self.binders: list[Binder] = []
         self.sites: list[Site] = []
+        self.compared: list[tuple[Affine, ...]] = []
 
     def fault(
         self, message: str, node: Syntax, hint: str | None = None, kind: type[CovectorError] = NotationError

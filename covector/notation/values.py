@@ -84,9 +84,11 @@ def _operand(node: Syntax, env: Env, statement: Statement) -> Expr:
 def _sides(pair: tuple[Syntax, ...], env: Env, statement: Statement) -> tuple[Expr, ...]:
     """The sides of a comparison: integer expressions where both are, for the calculus can solve those."""
     try:
-        return tuple(integer(side, env, statement) for side in pair)
+        sides = tuple(integer(side, env, statement) for side in pair)
     except (NotAnIntegerError, UnboundIndexError):
         return tuple(_operand(side, env, statement) for side in pair)
+    statement.compared.append(sides)
+    return sides
 
 
 def _applied(function: ScalarFunction, operands: tuple[Expr, ...]) -> Expr:
@@ -217,9 +219,11 @@ def _call(node: syntax.Call, env: Env, statement: Statement) -> Expr:
 def _delta(left: Syntax, right: Syntax, env: Env, statement: Statement) -> tuple[Expr, Expr]:
     """The sides of a Kronecker delta, in which a name that is not known is an index that somebody forgot to bind."""
     try:
-        return integer(left, env, statement), integer(right, env, statement)
+        sides = integer(left, env, statement), integer(right, env, statement)
     except NotAnIntegerError:
         return _operand(left, env, statement), _operand(right, env, statement)
+    statement.compared.append(sides)
+    return sides
 
 
 def _count(node: syntax.Call, wanted: int, form: str, statement: Statement) -> None:
