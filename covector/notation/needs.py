@@ -12,6 +12,7 @@ from covector.ir.node import Node
 from covector.ir.walk import children, walk
 from covector.notation.resugar import as_integer
 
+_COMPARISONS = ("eq", "ne", "lt", "le")
 _MOST_VISITS = 200_000
 
 Facts = frozenset[Affine]
@@ -31,7 +32,10 @@ def extent_is_inferred(index: Index, scope: Expr) -> bool:
 
 
 def loose_reads(root: Node) -> frozenset[Read]:
-    """The reads that can fall outside the bounds where nothing around them prevents it."""
+    """The reads that can fall outside the bounds where nothing around them prevents it.
+
+    The sides of a comparison are tried as integer expressions first, which no bracket guards: reads there are by themselves.
+    """
     loose: set[Read] = set()
     seen: set[tuple[Node, Facts]] = set()
     stack: list[tuple[Any, Facts]] = [(root, frozenset())]
@@ -54,6 +58,8 @@ def _below(node: Any, facts: Facts) -> list[tuple[Any, Facts]]:
         brackets = [factor for factor in node.arguments if isinstance(factor, Bracket)]
         inner = facts.union(*(_facts(bracket.condition) for bracket in brackets))
         return [(factor, facts if isinstance(factor, Bracket) else inner) for factor in node.arguments]
+    if isinstance(node, Apply) and node.function.name in _COMPARISONS:
+        return [(read, frozenset()) for child in node.arguments for read in walk(child) if isinstance(read, Read)]
     if isinstance(node, Select):
         return [(node.condition, facts), (node.then, facts | _facts(node.condition)), (node.otherwise, facts)]
     if isinstance(node, Reduce):

@@ -11,9 +11,11 @@ from fractions import Fraction
 from typing import Any
 
 from covector.ir.element import Apply, Expr, Literal, ScalarFunction
+from covector.notation.styles import Style, decimal
 
 Bottoms = list[tuple[Expr, Fraction]]
 
+_NOTATION = Style()
 _LONG, _GAIN = 8, 4
 _HALF = Fraction(1, 2)
 
@@ -95,11 +97,7 @@ def _length(value: Fraction) -> int:
     if value == 1:
         return 0
     as_ratio = sum(len(str(part)) for part in value.as_integer_ratio() if part != 1)
-    rest, digits = value.denominator, 0
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest, digits = rest // prime, digits + 1
-    return as_ratio if rest != 1 or digits > _LONG else min(as_ratio, len(f"{float(value):g}"))
+    return as_ratio if decimal(value) is None else min(as_ratio, len(_NOTATION.number(value).text))
 
 
 def _scaled(multiply: ScalarFunction, total: Apply, scale: Fraction) -> Apply:
