@@ -27,7 +27,10 @@ from covector.ir import (
 )
 from covector.ir.affine import atoms, exact_quotient, free, order
 from covector.ir.bounds import nonnegative, within
+from covector.ir.node import Node
 from covector.ops import SCALARS
+
+FIRST_OUTPUT_LETTER = "p"
 
 TRUE, FALSE = Literal(True), Literal(False)
 
@@ -71,7 +74,13 @@ def _oriented(form: Affine) -> Affine:
     """``form = 0`` with its common divisor taken out and its first coefficient positive."""
     common = gcd(*(c for _, c in form.terms), form.constant) or 1
     form = exact_quotient(form, as_affine(common)) or form
-    return -form if form.terms and form.terms[0][1] < 0 else form
+    return -form if form.terms and min(form.terms, key=_speaking_order)[1] < 0 else form
+
+
+def _speaking_order(term: tuple[tuple[Node, ...], int]) -> tuple[object, ...]:
+    """The side of a delta that is said first: the index of an output (p, q, …), as in δ(p,i)."""
+    atom = term[0][0]
+    return (not (isinstance(atom, Index) and atom.name >= FIRST_OUTPUT_LETTER), tuple(map(order, term[0])))
 
 
 def _indivisible(form: Affine) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from covector.ir.affine import Affine, Index, as_affine, exact_quotient, free
+from covector.ir.affine import Affine, Index, Symbol, as_affine, exact_quotient, free
 from covector.ir.bounds import nonnegative
 from covector.ir.element import Apply, Bracket, Expr, Literal, Read, Reduce
 from covector.ir.walk import walk
@@ -144,15 +144,20 @@ def _mean_of(
 
 
 def _with_ranges(tops: Sequence[Any]) -> list[Any]:
-    """Neighbouring brackets ``[0 <= e]·[e < E]`` as one."""
+    """Pairs of brackets ``[0 <= e]·[e < E]`` as one."""
     merged: list[Any] = []
     for top in tops:
-        before = merged[-1] if merged else None
-        if isinstance(before, Bracket) and isinstance(top, Bracket) and range_of(before.condition, top.condition):
-            merged[-1] = (before.condition, top.condition)
-        else:
+        partner = next((place for place, before in enumerate(merged) if _make_range(before, top)), None)
+        if partner is None:
             merged.append(top)
+        else:
+            merged[partner] = (merged[partner].condition, top.condition)
     return merged
+
+
+def _make_range(before: Any, top: Any) -> bool:
+    pair = isinstance(before, Bracket) and isinstance(top, Bracket)
+    return pair and range_of(before.condition, top.condition) is not None
 
 
 def as_integer(expr: Expr) -> Affine | None:
@@ -182,7 +187,7 @@ def range_of(first: Expr, second: Expr) -> Chain | None:
         return None
     if not free(lower) or free(extent) or any(isinstance(node, Read) for node in walk(extent)):
         return None
-    if _leads_negative(lower):
+    if (_holds_symbol(lower), _leads_negative(lower)) > (_holds_symbol(upper), _leads_negative(upper)):
         lower = upper
     return (as_affine(0), lower, extent), ("le", "lt")
 
@@ -194,6 +199,10 @@ def _at_least_zero(condition: Expr) -> Affine | None:
         if as_integer(left) is as_affine(0) and isinstance(right, Affine):
             return right
     return None
+
+
+def _holds_symbol(form: Affine) -> bool:
+    return any(isinstance(atom, Symbol) for monomial, _ in form.terms for atom in monomial)
 
 
 def _leads_negative(form: Affine) -> bool:
