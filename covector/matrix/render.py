@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import partial
 from itertools import permutations
 
-from covector.ir import Expr, Index
+from covector.ir import Expr, Index, Read, walk
 from covector.matrix.plan import Contract, Elementwise, Leaf, Plan, Total, Trace
 from covector.matrix.tree import (
     Axes,
@@ -19,6 +19,7 @@ from covector.matrix.tree import (
     Product,
     arrange,
     broadcast,
+    flipped,
     restrict,
 )
 
@@ -69,7 +70,7 @@ class Renderer:
             node = self.value(plan.expr, axes)
             return Product(node.axes, (), (node,)) if plan.inverse else node
         if isinstance(plan, Elementwise):
-            return best([partial(self.elementwise, plan, axes), partial(self.scaled_rows, plan, axes)])
+            return best(partial(make, plan, axes) for make in (self.elementwise, self.scaled_rows, self.flipped))
         if isinstance(plan, Total):
             return best(self.totals(plan, axes))
         order = tuple(index for index in axes if index is not None)
@@ -118,6 +119,12 @@ class Renderer:
             raise NoForm
         return Matmul(axes, Call((row, row), "diag", (scale,)), matrix)
 
+    def flipped(self, plan: Elementwise, axes: Axes) -> Node:
+        """``(a * b).T``, which may be shorter than ``a.T * b.T``."""
+        if len(axes) != 2 or None in axes:
+            raise NoForm
+        return flipped(self.elementwise(plan, axes[::-1]), axes)
+
     def stays(self, factor: Leaf, axes: Axes) -> bool:
         """Whether a vector broadcasts along rows as it is, as a reduction does that keeps its axis."""
         node = self(factor, axes)
@@ -138,7 +145,9 @@ class Renderer:
         if gaps:
             yield partial(self.expanded, plan, order, axes)
         else:
-            for places in _insertions(order, plan.over):
+            found = list(_insertions(order, plan.over))
+            natural = [places for places in found if places in _read_orders(plan.body)]
+            for places in natural or found:
                 yield partial(self.total, plan, places, axes)
 
     def expanded(self, plan: Plan, order: Axes, axes: Axes) -> Node:
@@ -209,6 +218,13 @@ def product(factors: Iterable[Node]) -> Node:
     if not tops and not bottoms:
         return Number((), Fraction(1))
     return Product(broadcast([node.axes for node in (*tops, *bottoms)]), tuple(tops), tuple(bottoms))
+
+
+def _read_orders(plan: Plan) -> set[tuple[Index | None, ...]]:
+    """The orders in which the tensors of a product element by element are read."""
+    factors = plan.factors if isinstance(plan, Elementwise) else (plan,)
+    reads = (node for f in factors if isinstance(f, Leaf) for node in walk(f.expr) if isinstance(node, Read))
+    return {tuple(position.index for position in read.positions) for read in reads}
 
 
 def _orders(indices: tuple[Index, ...]) -> list[tuple[Index, ...]]:

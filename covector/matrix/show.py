@@ -181,6 +181,10 @@ class Latex(Text):
 
     def matmul(self, node: Matmul) -> Piece:
         r"""Matrices side by side; a vector before others is transposed."""
+        left = node.left
+        if isinstance(left, Matmul) and len(left.axes) == 1 and len(chain(left)[0].axes) != 1:
+            right = self.style.show(self.piece(node.right), Level.POWER)
+            return Piece(self.style.join([rf"{self.style.group(self.show(left))}^{{\top}}", right]), Level.PRODUCT)
         factors = chain(node)
         parts = [self.style.show(self.piece(factor), Level.POWER) for factor in factors]
         if len(factors[0].axes) == 1:

@@ -29,6 +29,7 @@ from covector.matrix.tree import (
     broadcast,
     restrict,
 )
+from covector.notation.styles import decimal
 
 _LOGIC = ("eq", "ne", "lt", "le", "and", "or", "not")
 _LETTERS = "ijklmnpqrstuvwabcdefgh"
@@ -48,13 +49,19 @@ class Translator:
         key = (expr, axes)
         if key not in self.memo:
             try:
-                self.memo[key] = self._value(expr, axes)
+                self.memo[key] = best([partial(self._value, expr, axes), partial(self.flipped, expr, axes)])
             except NoForm:
                 self.memo[key] = None
         found = self.memo[key]
         if found is None:
             raise NoForm
         return found
+
+    def flipped(self, expr: Expr, axes: Axes) -> Node:
+        """``(a * b).T``, which may be shorter than ``a.T * b.T``."""
+        if not isinstance(expr, (Apply, Select)) or len(axes) != 2 or None in axes:
+            raise NoForm
+        return tree.flipped(self._value(expr, axes[::-1]), axes)
 
     def _value(self, expr: Expr, axes: Axes) -> Node:
         if isinstance(expr, Literal):
@@ -217,10 +224,11 @@ class Translator:
         tops, bottoms = found.arrays()
         parts: list[Node] = [self.value(part, ()) for part in scalars]
         below: list[Node] = [self.value(part, ()) for part in divisors]
-        if number.numerator != 1:
-            parts.insert(0, Number((), Fraction(number.numerator)))
-        if number.denominator != 1:
-            below.insert(0, Number((), Fraction(number.denominator)))
+        above, denominator = _split(number)
+        if above != 1:
+            parts.insert(0, Number((), above))
+        if denominator != 1:
+            below.insert(0, Number((), Fraction(denominator)))
         if tops or bottoms:
             parts.append(self.contraction(tops, bottoms, over, axes))
         elif over:
@@ -318,6 +326,14 @@ def _aligned(node: Node, axes: Axes) -> Node:
     if own != axes:
         raise NoForm
     return node
+
+
+def _split(number: Fraction) -> tuple[Fraction, int]:
+    """``x / 2`` rather than ``0.5 * x``, but ``0.01 * x`` rather than ``x / 100``."""
+    halves = number.denominator & (number.denominator - 1) == 0
+    if halves or decimal(number) is None:
+        return Fraction(number.numerator), number.denominator
+    return number, 1
 
 
 def _has_delta(expr: Expr) -> bool:

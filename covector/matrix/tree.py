@@ -102,7 +102,9 @@ class Matmul(Node):
     @property
     def own_cost(self) -> int:
         """The length of the operator; ``A.T @ x`` is preferred to ``x @ A``."""
-        return 6 if len(self.left.axes) == 1 < len(self.right.axes) else 3
+        if len(self.left.axes) != 1:
+            return 3
+        return 6 if len(self.right.axes) > 1 else 3 + isinstance(self.left, Matmul)
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,6 +261,12 @@ def permuted(node: Node, order: Axes) -> Node:
     return Call(order, "transpose", (node,), (("axes", places),))
 
 
-def is_scalar(node: Node) -> bool:
-    """Whether a node is a single number."""
-    return not node.axes
+def flipped(inner: Node, axes: Axes) -> Node:
+    """``(a * b).T`` for ``a.T * b.T``; raises `NoForm` where transposes would be left inside, which reads no better."""
+    if inner.axes != axes[::-1] or len(axes) != 2 or None in axes or _transposes(inner):
+        raise NoForm
+    return Transposed(axes, inner)
+
+
+def _transposes(node: Node) -> bool:
+    return isinstance(node, Transposed) or any(_transposes(part) for part in node.parts)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice, permutations
 
 import numpy as np
 
 from covector.calculus.canonical import same
 from covector.calculus.rules import proved_equal
-from covector.errors import CovectorError
+from covector.errors import CovectorError, ShapeError
 from covector.frontend.lazy import replace_reads
 from covector.frontend.matrix import define_matrix
 from covector.ir import Affine, Apply, Compute, Expr, Input, Program, Read, Symbol, Tensor, as_affine, substitute, walk
@@ -24,6 +25,7 @@ from covector.run.reference import Array, evaluate
 
 TOLERANCE = 1e-9
 _PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29)
+_MOST_ORDERS = 200
 _PROOF_LIMIT = 160
 """Nodes of both sides beyond which no proof is tried."""
 
@@ -149,11 +151,11 @@ def _points(
     statement: Compute, inputs: tuple[Input, ...]
 ) -> Iterator[tuple[Mapping[str, int], Mapping[str, Array], Array]]:
     """Sizes, arrays and the values there: all sizes different, then one of them 1; any numbers, then positive ones."""
-    names = list(_symbols(statement, inputs))
+    forms = _extents(statement, inputs)
+    names = list({node.name: None for form in forms for node in walk(form) if isinstance(node, Symbol)})
     program = Program(inputs, (statement,), (statement,))
     for turn in range(2):
-        sizes = [_PRIMES[place % len(_PRIMES)] for place in range(turn, turn + len(names))]
-        extents = dict(zip(names, [*sizes[:-1], 1] if turn and sizes else sizes, strict=True))
+        extents = _sizes(names, turn, forms)
         random = np.random.default_rng(turn)
         bounds = _id_bounds(statement, extents)
         arrays = {given.name: _array(given, extents, bounds, random, bool(turn)) for given in inputs}
@@ -171,12 +173,23 @@ def _array(
     return random.uniform(0.25, 2.0, shape) if positive else random.standard_normal(shape)
 
 
-def _symbols(statement: Compute, inputs: tuple[Input, ...]) -> dict[str, None]:
-    """The names of the symbols in the shapes, in order."""
+def _sizes(names: list[str], turn: int, forms: list[Affine]) -> dict[str, int]:
+    """A prime for each symbol, in the second turn 1 for the last, in an order in which all extents are positive."""
+    primes = [_PRIMES[place % len(_PRIMES)] for place in range(turn, turn + len(names))]
+    primes = [*primes[:-1], 1] if turn and primes else primes
+    for chosen in islice(permutations(primes), _MOST_ORDERS):
+        extents = dict(zip(names, chosen, strict=True))
+        if all(evaluate_extent(form, extents) > 0 for form in forms):
+            return extents
+    raise ShapeError("the extents are not positive at sizes that were tried")
+
+
+def _extents(statement: Compute, inputs: tuple[Input, ...]) -> list[Affine]:
+    """The extents of the tensors and of the indices, in order."""
     shapes = [given.shape for given in inputs] + [statement.shape]
     forms = [extent for shape in shapes for extent in shape]
     forms += [index.extent for node in walk(statement.body) for index in getattr(node, "indices", ())]
-    return {node.name: None for form in forms for node in walk(form) if isinstance(node, Symbol)}
+    return list(dict.fromkeys(forms))
 
 
 def _id_bounds(statement: Compute, extents: Mapping[str, int]) -> dict[Tensor, int]:

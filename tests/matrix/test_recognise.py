@@ -122,6 +122,15 @@ KNOWN = [
         " / expand_dims(sigma, axis=1)",
     ),
 ]
+STYLE = [
+    ("g: M N; h: M N; x: M K; y[i,j] = sum[p](g[p,i] * x[p,j] * (1 - h[p,i] ** 2))", "(g * (1 - h ** 2)).T @ x"),
+    (
+        "x: M N; mu: M; y[i] = sqrt(mean[k]((x[i,k] - mu[i]) ** 2) + 1e-5)",
+        "sqrt(mean((x - expand_dims(mu, axis=1)) ** 2, axis=1) + 1e-5)",
+    ),
+    ("x: N; y[i] = 0.01 * x[i] + x[i] ** 2 / 2", "0.01 * x + x ** 2 / 2"),
+    ("G: N O (W-Q+1); s: W; q: Q; y[o] = sum[n,x](G[n,o,x])", "sum(G, axis=(0, 2))"),
+]
 OPERATIONS = [
     ("x: M N; y[i,j] = exp(x[i,j]) / sum[l](exp(x[i,l]))", "softmax(x, axis=1)"),
     ("x: M N; y[i,j] = exp(x[i,j]) / sum[l](exp(x[l,j]))", "softmax(x, axis=0)"),
@@ -149,7 +158,7 @@ NONE = [
     "x: N C; ids: N int64; y = sum[n](x[n,ids[n]])",
     "G: N; y[i:M,j] = G[j]",
 ]
-FORMS = [*MATMUL, *BATCHED, *LINEAR, *TRACES, *ELEMENTWISE, *SUMS, *KNOWN, *OPERATIONS]
+FORMS = [*MATMUL, *BATCHED, *LINEAR, *TRACES, *ELEMENTWISE, *SUMS, *KNOWN, *STYLE, *OPERATIONS]
 
 
 def output(source: str) -> Compute:
