@@ -34,7 +34,7 @@ def extent_is_inferred(index: Index, scope: Expr) -> bool:
 def loose_reads(root: Node) -> frozenset[Read]:
     """The reads that can fall outside the bounds where nothing around them prevents it.
 
-    The sides of a comparison are tried as integer expressions first, which no bracket guards: a read there needs its pad.
+    The sides of a comparison are tried as integer expressions first, which no bracket guards: they need pad.
     """
     loose: set[Read] = set()
     seen: set[tuple[Node, Facts]] = set()
