@@ -27,7 +27,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("matrix",),
     ("export",),
     ("derivation",),
-    ("check",),
+    ("checker",),
     ("cli",),
 ]
 IMPORTED_IN_FUNCTIONS = {"IPython", "jax", "matplotlib", "torch"}  # optional packages; everything else at the top
