@@ -13,7 +13,7 @@ from covector.export.fraction import Product, needed_brackets, product_of, witho
 from covector.export.reads import GATHER, TAKE, Reader
 from covector.export.scatter import SCATTER, Scatter, find_scatter
 from covector.export.sums import Summer
-from covector.export.values import Layout, Value, promoted
+from covector.export.values import Layout, Value, natural, promoted
 from covector.ir import (
     Affine,
     Apply,
@@ -109,7 +109,7 @@ class Emitter:
         if name == "and":
             return self.layout.conjunction(arguments)
         if name == "or":
-            return self.layout.joined(arguments, ["|"] * (len(arguments) - 1), OR, "bool", hint="mask")
+            return self.layout.joined(arguments, "|", OR, "bool", hint="mask")
         if name == "not":
             return self.layout.call("np.logical_not", arguments, "bool", hint="mask")
         return self.function(expr.function, [self.layout.countable(argument) for argument in arguments])
@@ -123,7 +123,7 @@ class Emitter:
         kind = promoted(argument.kind for argument in arguments)
         if function.result == "float" and not kind.startswith("float"):
             kind = "float64"
-        kind = {"int": "int64", "float": "float64", "flag": "bool"}.get(kind, kind)
+        kind = natural(kind)
         before, after = _INLINE.get(function.name, ("", ")"))
         numeric = function.numeric
         if not before and isinstance(numeric, np.ufunc):
@@ -156,7 +156,7 @@ class Emitter:
         value = self.layout.countable(self.value(base, guarded))
         if exponent == 1:
             return value
-        if exponent == Fraction(1, 2) and not (value.is_weak and isinstance(base, (Literal, Affine)) and _is_positive(base)):
+        if exponent == Fraction(1, 2) and not _is_positive(base):
             kind = value.kind if value.kind.startswith("float") else "float64"
             root = self.layout.call("np.sqrt", [value], kind)
             return self.weakened(root) if value.is_weak else root
@@ -191,7 +191,7 @@ class Emitter:
             bottoms.insert(0, self.layout.number(below))
         if above != 1 or not tops:
             if above == -1 and tops:
-                tops[0] = Value(self.code.term(MUL, "-", (tops[0].term, MUL)), tops[0].axes, tops[0].kind)
+                tops[0] = self.layout.negative(tops[0])
             else:
                 tops.insert(0, self.layout.number(above))
         kind = promoted(value.kind for value in (*tops, *bottoms))
@@ -199,15 +199,13 @@ class Emitter:
             kind = "float64" if any(not value.is_weak for value in (*tops, *bottoms)) else "float"
         if len(tops) + len(bottoms) == 1:
             return tops[0]
-        if kind == "float" and not all(value.term.parts[0] not in ("0",) and _is_number(value.term) for value in bottoms):
-            top = self.layout.joined(tops, ["*"] * (len(tops) - 1), MUL, kind) if len(tops) > 1 else tops[0]
-            bottom = self.layout.joined(bottoms, ["*"] * (len(bottoms) - 1), MUL, kind) if len(bottoms) > 1 else bottoms[0]
+        top = self.layout.joined(tops, "*", MUL, kind)
+        if not bottoms:
+            return top
+        bottom = self.layout.joined(bottoms, "*", MUL, promoted(value.kind for value in bottoms))
+        if kind == "float" and not all(_is_number(value.term) for value in bottoms):
             return self.weakened(self.layout.call("np.divide", (top, bottom), "float64"))
-        if len(bottoms) > 1:
-            divisor = promoted(bottom.kind for bottom in bottoms)
-            bottoms = [self.layout.joined(bottoms, ["*"] * (len(bottoms) - 1), MUL, divisor)]
-        signs = ["*"] * (len(tops) - 1) + ["/"] * len(bottoms)
-        return self.layout.joined([*tops, *bottoms], signs, MUL, kind)
+        return self.layout.joined([*tops, bottom], ["*"] * (len(tops) - 1) + ["/"], MUL, kind)
 
     def terms(self, expr: Expr, sign: int = 1) -> list[tuple[int, Expr]]:
         """The terms of a sum or a difference with their signs."""
@@ -234,8 +232,7 @@ class Emitter:
             signed[0] = (signed[0][0], self.layout.countable(signed[0][1]))
         signed.sort(key=lambda pair: pair[0] < 0)
         if signed[0][0] < 0:
-            first = self.layout.countable(signed[0][1])
-            signed[0] = (1, Value(self.code.term(MUL, "-", (first.term, MUL)), first.axes, first.kind))
+            signed[0] = (1, self.layout.negative(self.layout.countable(signed[0][1])))
         kind = promoted(value.kind for _, value in signed)
         kind = "int64" if kind == "mask" else kind
         return self.layout.joined(
@@ -254,7 +251,7 @@ class Emitter:
             left, right, operator = right, left, _FLIPPED[operator]
         values = [self.layout.countable(self.value(side, guarded)) for side in (left, right)]
         kind = "flag" if all(value.is_weak for value in values) else "bool"
-        return self.layout.joined(values, [operator], COMPARE + 2, kind, hint="mask")
+        return self.layout.joined(values, [operator], COMPARE, kind, hint="mask")
 
     def integer(self, form: Affine) -> Value:
         """The value of an integer expression."""
@@ -266,17 +263,13 @@ class Emitter:
             number = [self.layout.number(abs(coefficient))] if abs(coefficient) != 1 else []
             factors = [*number, *(self.atom(atom) for atom in monomial)]
             kind = promoted(factor.kind for factor in factors)
-            whole = self.layout.joined(factors, ["*"] * (len(factors) - 1), MUL, kind) if len(factors) > 1 else factors[0]
-            pieces.append((coefficient < 0, whole))
+            pieces.append((coefficient < 0, self.layout.joined(factors, "*", MUL, kind)))
         if form.constant:
             pieces.append((form.constant < 0, self.layout.number(abs(form.constant))))
         if pieces[0][0]:
             pieces.sort(key=lambda piece: piece[0])
         if pieces[0][0]:
-            first = pieces[0][1]
-            pieces[0] = (False, Value(self.code.term(MUL, "-", (first.term, MUL)), first.axes, first.kind))
-        if len(pieces) == 1:
-            return pieces[0][1]
+            pieces[0] = (False, self.layout.negative(pieces[0][1]))
         signs = ["-" if negative else "+" for negative, _ in pieces[1:]]
         return self.layout.joined([value for _, value in pieces], signs, ADD, "int64", hint="at")
 
@@ -362,7 +355,7 @@ class Emitter:
         values = self.layout.aligned(value, (*grid, *others))
         extents = [index.extent for index, _ in scatter.places] + [index.extent for index in others]
         axes = (*(index for index, _ in scatter.places), *others)
-        kind = {"int": "int64", "float": "float64"}.get(value.kind, value.kind)
+        kind = natural(value.kind)
         shape = self.layout.shape(extents)
         if not scatter.inside:
             call = [f"{self.helper('scatter_sum')}({shape}, (", *arrays, ",), " if len(at) == 1 else "), ", (values, 0), ")"]
@@ -389,12 +382,16 @@ def _numbers(number: Fraction) -> tuple[int | float, int]:
     return number.numerator, number.denominator
 
 
-def _is_positive(expr: Literal | Affine) -> bool:
-    """Whether a number or an extent is plainly not negative."""
+def _is_positive(expr: Expr) -> bool:
+    """Whether an expression is a number or an extent, and plainly not negative."""
     if isinstance(expr, Literal):
         return expr.value >= 0
-    return expr.constant >= 0 and all(coefficient > 0 for _, coefficient in expr.terms)
+    if isinstance(expr, Affine):
+        return not free(expr) and expr.constant >= 0 and all(coefficient > 0 for _, coefficient in expr.terms)
+    return isinstance(expr, Apply) and expr.function.name == "pi"
 
 
 def _is_number(term: Term) -> bool:
-    return len(term.parts) == 1 and isinstance(term.parts[0], str) and term.parts[0][0].isdigit()
+    """Whether a piece is a number that is written out, and not 0."""
+    text = term.parts[0]
+    return len(term.parts) == 1 and isinstance(text, str) and text[0].isdigit() and text != "0"

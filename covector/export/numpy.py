@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from covector.errors import BudgetError, CovectorError
 from covector.export.code import ATOM, RESERVED, Code, Names
 from covector.export.emit import Emitter
-from covector.export.values import Value
+from covector.export.values import Value, natural, numpy_dtype
 from covector.ir import (
     Affine,
     Apply,
@@ -119,13 +119,18 @@ class _Function:
         self.emitter.layout.scope_is(_indices(statement))
         layout = self.emitter.layout
         value = self.emitter.value(statement.body)
-        if value.kind in ("mask", "flag"):
-            value = layout.countable(value) if statement.dtype != "bool" else value
-        value = layout.broadcast(value, statement.indices)
-        if value.kind != statement.dtype and not value.is_weak and not (value.kind == "mask" and statement.dtype == "bool"):
-            dtype = f"np.{statement.dtype}" + ("_" if statement.dtype == "bool" else "")
-            value = Value(self.code.term(ATOM, (value.term, ATOM), f".astype({dtype})"), value.axes, statement.dtype)
-        return value
+        if statement.dtype != "bool":
+            value = layout.countable(value)
+        value = layout.broadcast(value, statement.indices, statement.dtype)
+        kind = "bool" if value.kind == "mask" else natural(value.kind)
+        if kind == statement.dtype:
+            return value
+        dtype = numpy_dtype(statement.dtype)
+        if value.is_weak:
+            term = self.code.term(ATOM, f"{dtype}(", (value.term, 0), ")")
+        else:
+            term = self.code.term(ATOM, (value.term, ATOM), f".astype({dtype})")
+        return Value(term, value.axes, statement.dtype)
 
     def header(self) -> tuple[list[str], list[str]]:
         """The lines that bind extents and check shapes, and the extents to be given by keyword."""
@@ -169,10 +174,11 @@ class _Function:
                     continue
                 rest = extent - coefficient * unknown[0]
                 text = (self.emitter.layout.extent(-rest) or ("", 0))[0]
-                size = f"{name}.shape[{axis}]"
+                size, whole = f"{name}.shape[{axis}]", coefficient.constant
                 if not (rest.is_constant and rest.constant == 0):
-                    size = f"({size} {'- ' + text[1:] if text.startswith('-') else '+ ' + text})"
-                yield unknown[0].name, size if coefficient.constant == 1 else f"{size} // {coefficient.constant}"
+                    size = f"{size} {'- ' + text[1:] if text.startswith('-') else '+ ' + text}"
+                    size = size if whole == 1 else f"({size})"
+                yield unknown[0].name, size if whole == 1 else f"{size} // {whole}"
 
 
 def _comment(statement: Compute | Opaque) -> list[str]:

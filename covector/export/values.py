@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from covector.export.code import ADD, AND, ATOM, MUL, Code, Term
+from covector.export.code import ADD, AND, ATOM, COMPARE, MUL, POWER, Code, Term
 from covector.ir import Affine, Floor, Index, Mod, Symbol
 from covector.ir.node import Node
 
@@ -34,6 +34,15 @@ class Value:
         return self.kind in WEAK
 
 
+def natural(kind: str) -> str:
+    """The dtype of an array of such numbers.
+
+    >>> natural("float"), natural("float32"), natural("flag")
+    ('float64', 'float32', 'bool')
+    """
+    return {"int": "int64", "float": "float64", "flag": "bool"}.get(kind, kind)
+
+
 def promoted(kinds: Iterable[str]) -> str:
     """The kind of a combination, as NumPy has it.
 
@@ -50,6 +59,15 @@ def promoted(kinds: Iterable[str]) -> str:
             return "float64"
         return "int64" if top in ("mask", "bool") and "int" in found else top
     return "float64" if {"int32", "int64"} & found else top
+
+
+def numpy_dtype(dtype: str) -> str:
+    """A dtype as NumPy calls it.
+
+    >>> numpy_dtype("float32"), numpy_dtype("bool")
+    ('np.float32', 'np.bool_')
+    """
+    return f"np.{dtype}_" if dtype == "bool" else f"np.{dtype}"
 
 
 class Layout:
@@ -105,14 +123,21 @@ class Layout:
         term = self.code.term(ATOM, (value.term, ATOM), text, cheap=True)
         return Value(term, order, value.kind)
 
-    def joined(self, values: Sequence[Value], separators: Sequence[str], level: int, kind: str, hint: str = "t") -> Value:
-        """Values with operators between them, which associate to the left."""
+    def joined(
+        self, values: Sequence[Value], operators: str | Sequence[str], level: int, kind: str, hint: str = "t"
+    ) -> Value:
+        """Values with operators between them, one for all or one for each place, which associate to the left."""
+        if len(values) == 1:
+            return values[0]
+        if isinstance(operators, str):
+            operators = [operators] * (len(values) - 1)
+        inside = ADD if level == COMPARE else level
         axes = self.union(values)
         parts: list[str | tuple[Term, int]] = []
         for place, value in enumerate(values):
             if place:
-                parts.append(f" {separators[place - 1]} ")
-            parts.append((self.aligned(value, axes), level + 1 if place else level))
+                parts.append(f" {operators[place - 1]} ")
+            parts.append((self.aligned(value, axes), inside + 1 if place else inside))
         cheap = all(value.is_weak for value in values)
         return Value(self.code.term(level, *parts, cheap=cheap, hint=hint), axes, kind)
 
@@ -136,7 +161,13 @@ class Layout:
         head = ((value.term, ATOM), f".{name}(axis={axis}")
         return Value(self.code.term(ATOM, *head, ")", hint=hint), left, kind, (head, places))
 
-    def number(self, value: int | float) -> Value:
+    def negative(self, value: Value) -> Value:
+        """The value with the other sign."""
+        level = ATOM if value.term.level == POWER else MUL
+        term = self.code.term(MUL, "-", (value.term, level), cheap=value.is_weak)
+        return Value(term, value.axes, value.kind)
+
+    def number(self, value: float) -> Value:
         """A number."""
         text = f"{value!r}"
         kind = "int" if isinstance(value, int) else "float"
@@ -159,13 +190,11 @@ class Layout:
         if len(masks) == 1:
             return masks[0]
         kind = "flag" if all(mask.kind == "flag" for mask in masks) else "mask"
-        return self.joined(masks, ["&"] * (len(masks) - 1), AND, kind, hint="mask")
+        return self.joined(masks, "&", AND, kind, hint="mask")
 
     def where(self, condition: Value, then: Value, otherwise: Value, hint: str = "t") -> Value:
         """One value or another."""
-        kinds = [v.kind for v in (then, otherwise)]
-        kind = promoted(kinds)
-        kind = {"int": "int64", "float": "float64", "flag": "bool"}.get(kind, kind)
+        kind = natural(promoted((then.kind, otherwise.kind)))
         return self.call("np.where", (condition, then, otherwise), kind, hint)
 
     def integer(self, form: Affine) -> Value | None:
@@ -210,16 +239,17 @@ class Layout:
         texts = [(self.extent(extent) or ("?", ATOM))[0] for extent in extents]
         return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
 
-    def broadcast(self, value: Value, indices: tuple[Index, ...]) -> Value:
-        """The value over all of the indices, in this order."""
+    def broadcast(self, value: Value, indices: tuple[Index, ...], dtype: str = "") -> Value:
+        """The value over all of the indices, in this order; a number of Python's with this dtype."""
         if not indices:
             return value
         if set(value.axes) == set(indices):
             return self.transposed(replace(value, reduced=None), indices)
         shape = self.shape(index.extent for index in indices)
         if not value.axes:
-            kind = {"int": "int64", "float": "float64", "flag": "bool"}.get(value.kind, value.kind)
-            return Value(self.code.term(ATOM, f"np.full({shape}, ", (value.term, 0), ")"), indices, kind)
+            kind = dtype if dtype and value.is_weak else natural(value.kind)
+            end = f", dtype={numpy_dtype(kind)})" if kind != natural(value.kind) else ")"
+            return Value(self.code.term(ATOM, f"np.full({shape}, ", (value.term, 0), end), indices, kind)
         aligned = self.aligned(value, indices)
         term = self.code.term(ATOM, "np.broadcast_to(", (aligned, 0), f", {shape}).copy()")
         return Value(term, indices, value.kind)

@@ -11,7 +11,7 @@ import numpy as np
 
 from covector.errors import ShapeError
 from covector.export.numpy import numpy_source
-from covector.ir import Program, Symbol, is_float, walk
+from covector.ir import Compute, Input, Program, Read, Symbol, Tensor, is_float, transform, walk
 from covector.run.extents import evaluate_extent
 from covector.run.reference import evaluate
 from tests.ops.sampling import Sampler, normal
@@ -65,6 +65,22 @@ def assert_same(program: Program, arrays: Mapping[str, np.ndarray], extents: Map
         assert np.asarray(result).dtype == wanted.dtype, source
         tolerance = 1e-9 if output.dtype != "float32" else 2e-4
         np.testing.assert_allclose(result, wanted, rtol=tolerance, atol=tolerance, err_msg=source)
+
+
+def narrowed(program: Program) -> Program:
+    """The program with inputs of float32 in the place of those of float64."""
+    replaced: dict[Tensor, Tensor] = {}
+
+    def change(node: object) -> object:
+        return Read(replaced[node.tensor], node.positions) if isinstance(node, Read) else node
+
+    for given in program.inputs:
+        replaced[given] = Input(given.name, given.shape, "float32") if is_float(given.dtype) else given
+    for statement in program.statements:
+        assert isinstance(statement, Compute)
+        replaced[statement] = Compute(statement.name, statement.indices, transform(statement.body, change), statement.cast)
+    tensors = [[replaced[tensor] for tensor in part] for part in (program.inputs, program.statements, program.outputs)]
+    return Program(*map(tuple, tensors))  # type: ignore[arg-type]
 
 
 def floats(program: Program) -> list[Any]:

@@ -20,7 +20,7 @@ from covector.notation.element import Scope, declare, instantiate
 from covector.notation.parse import parse_program
 from covector.ops import OPERATIONS
 from tests.export.programs import PROGRAMS
-from tests.export.running import assert_same, draw, floats, run, symbols
+from tests.export.running import assert_same, draw, floats, narrowed, run, symbols
 from tests.ops.cases import CASES
 
 SIZES = [(2, 3, 4, 5, 2, 3), (1, 1, 1, 1, 1, 1), (3, 1, 2, 1, 3, 1), (0, 2, 3, 0, 2, 1), (2, 0, 0, 3, 1, 0), (0,) * 6]
@@ -56,11 +56,7 @@ def test_the_gradients_are_the_same(name: str) -> None:
 
 @each_example
 def test_float32_stays_float32(name: str) -> None:
-    program = read_program(PROGRAMS[name].source)
-    text = {given.name: f"{' '.join(f'({e!r})' for e in given.shape) or '()'} float32" for given in floats(program)}
-    lines = [line for line in PROGRAMS[name].source.replace(";", "\n").split("\n") if "=" in line or "int64" in line]
-    narrow = read_program("\n".join(lines), {key: value for key, value in text.items() if "//" not in value})
-    check_sizes(narrow, name)
+    check_sizes(narrowed(read_program(PROGRAMS[name].source)), name)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
