@@ -43,7 +43,7 @@ def test_derive_prints_the_derivation() -> None:
     text = derived(LINEAR)
     assert "∂L/∂weight[i,j] = Σ_p Σ_q G[p,q]·∂linear[p,q]/∂weight[i,j]" in text
     assert "∂L/∂weight = Gᵀ @ input" in text
-    assert "i = q:  input[p,j]" in text
+    assert "q = i:  input[p,j]" in text
     assert "checked  against finite differences" in text
 
 

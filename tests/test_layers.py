@@ -89,8 +89,8 @@ LOW, HIGH = "covector.errors", "covector.cli"
 
 def layers_of(name: str, text: str, *, is_package: bool = False) -> list[str]:
     others = [Module("covector", "", True), Module("covector.errors", ""), Module("covector.cli", "")]
-    others += [Module("covector.array", ""), Module("covector.transforms", ""), Module("covector.ir", "", True)]
-    others += [Module("covector.ir.nodes", ""), Module("covector.ir.forms", "")]
+    others += [Module("covector.matrix", ""), Module("covector.export", ""), Module("covector.ir", "", True)]
+    others += [Module("covector.ir.node", ""), Module("covector.ir.element", "")]
     modules = [module for module in others if module.name != name]
     return architecture.layer_errors([*modules, Module(name, text, is_package)], LAYERS)
 
@@ -105,10 +105,10 @@ def layers_of(name: str, text: str, *, is_package: bool = False) -> list[str]:
         (LOW, "from . import cli"),
         (LOW, "import covector"),
         (HIGH, "from covector import grad"),
-        ("covector.ir.nodes", "from ..cli import main"),
-        ("covector.ir.nodes", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from covector.cli import main"),
-        ("covector.ir.nodes", "def f():\n    from covector.cli import main"),
-        ("covector.array", "import covector.transforms"),
+        ("covector.ir.node", "from ..cli import main"),
+        ("covector.ir.node", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from covector.cli import main"),
+        ("covector.ir.node", "def f():\n    from covector.cli import main"),
+        ("covector.matrix", "import covector.export"),
         (LOW, "from covector import __main__ as m\nimport covector.__main__"),
         ("covector.attic", ""),
     ],
@@ -120,9 +120,9 @@ def test_an_upward_import_is_found(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        (HIGH, "from covector.errors import CovectorError\nimport covector.ir.nodes\nimport numpy"),
-        (HIGH, "from covector import ir, transforms\nfrom . import errors"),
-        ("covector.ir.nodes", "from covector.ir import forms\nfrom . import forms as f\nfrom ..errors import IRError"),
+        (HIGH, "from covector.errors import CovectorError\nimport covector.ir.node\nimport numpy"),
+        (HIGH, "from covector import ir, export\nfrom . import errors"),
+        ("covector.ir.node", "from covector.ir import element\nfrom . import element as f\nfrom ..errors import IRError"),
         ("covector", "from covector.cli import main"),
         ("covector.__main__", "from covector import grad\nfrom covector.cli import main"),
     ],

@@ -27,6 +27,7 @@ from covector.ir import (
     substitute,
     walk,
 )
+from covector.ir.affine import free
 from covector.ir.node import Node
 from covector.notation.element import instantiate
 from covector.ops import Operation
@@ -62,6 +63,7 @@ def tensor_function(operation: Operation) -> Function:
     def call(*arrays: Any, **keywords: Any) -> Array:
         given = _arguments(operation, arrays, keywords)
         axis = keywords.pop("axis", None) if operation.axis else None
+        keywords = {name: _plain(value) for name, value in keywords.items()}
         _refuse_unknown(operation, keywords)
         return apply_operation(operation, given, keywords, axis)
 
@@ -103,6 +105,11 @@ def _arguments(operation: Operation, arrays: Sequence[Any], keywords: dict[str, 
     return {name: value for name, value in given.items() if value is not None}
 
 
+def _plain(value: Any) -> Any:
+    """A parameter as a number: an extent is one, though it is a symbol."""
+    return value.body if is_array(value) and isinstance(value.body, Affine) and not free(value.body) else value
+
+
 def _refuse_unknown(operation: Operation, keywords: Mapping[str, Any]) -> None:
     known = [*operation.parameters, *(["axis"] if operation.axis else [])]
     for name, value in keywords.items():
@@ -110,7 +117,7 @@ def _refuse_unknown(operation: Operation, keywords: Mapping[str, Any]) -> None:
             close = "axis" if name == "dim" and operation.axis else nearest(name, [*known, *operation.arguments])
             hint = f"did you mean {close!r}?" if close else f"its parameters: {', '.join(known) or 'none'}"
             raise UnknownNameError(f"{operation.name} has no parameter {name!r}", hint=hint)
-        if is_array(value) or not isinstance(value, Real):
+        if is_array(value) or not isinstance(value, (Real, Affine)):
             message = f"{operation.name}: the parameter {name} is a plain number, not {type(value).__name__} {value!r}"
             raise TraceError(message)
 

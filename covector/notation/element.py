@@ -28,6 +28,7 @@ from covector.ir import (
     transform,
 )
 from covector.ir.bounds import within
+from covector.ir.fold import fold
 from covector.notation import syntax
 from covector.notation.extents import Extents
 from covector.notation.parse import parse_expression
@@ -169,10 +170,9 @@ def instantiate(
     statements: list[Compute] = []
     for definition in definitions:
         compute, scope = define(definition, scope, program.source)
-        if name is not None:
-            final = name if definition is definitions[-1] else f"{name}_{definition.name}"
-            compute = Compute(final, compute.indices, compute.body)
-            scope = scope.with_tensor(compute, definition.name)
+        named = definition.name if name is None else name if definition is definitions[-1] else f"{name}_{definition.name}"
+        compute = Compute(named, compute.indices, fold(compute.body))
+        scope = scope.with_tensor(compute, definition.name)
         statements.append(compute)
     return statements
 

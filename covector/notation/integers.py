@@ -86,6 +86,8 @@ def _name(node: syntax.Name, env: Env, statement: Statement) -> Affine:
         raise _refuse(f"{name} is not an integer", node, statement)
     if name in scope.parameters:
         number = scope.parameters[name]
+        if isinstance(number, Affine):
+            return number
         if isinstance(number, bool) or not isinstance(number, int):
             raise _refuse(f"{name} is {number}, not an integer", node, statement)
         return as_affine(number)

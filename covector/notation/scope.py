@@ -13,7 +13,7 @@ from covector.ir.affine import atoms
 from covector.notation.build import children
 from covector.notation.syntax import Name, Syntax
 
-Number = int | float | Fraction | bool
+Number = int | float | Fraction | bool | Affine
 
 CONSTANTS = ("pi", "inf", "true", "false")
 _TYPO = 0.82

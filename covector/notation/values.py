@@ -83,9 +83,11 @@ def _operand(node: Syntax, env: Env, statement: Statement) -> Expr:
 
 def _sides(pair: tuple[Syntax, ...], env: Env, statement: Statement) -> tuple[Expr, ...]:
     """The sides of a comparison: integer expressions where both are, for the calculus can solve those."""
+    reads = len(statement.sites)
     try:
         sides = tuple(integer(side, env, statement) for side in pair)
     except (NotAnIntegerError, UnboundIndexError):
+        del statement.sites[reads:]
         return tuple(_operand(side, env, statement) for side in pair)
     statement.compared.append(sides)
     return sides
@@ -124,7 +126,8 @@ def _name(node: syntax.Name, env: Env, statement: Statement) -> Expr:
     if name in scope.values:
         return scope.values[name]
     if name in scope.parameters:
-        return literal(scope.parameters[name])
+        number = scope.parameters[name]
+        return number if isinstance(number, Affine) else literal(number)
     if name in scope.tensors or name in statement.unknown:
         return statement.scalar(node)
     if name in scope.extents or name in statement.extents:
@@ -218,9 +221,11 @@ def _call(node: syntax.Call, env: Env, statement: Statement) -> Expr:
 
 def _delta(left: Syntax, right: Syntax, env: Env, statement: Statement) -> tuple[Expr, Expr]:
     """The sides of a Kronecker delta, in which a name that is not known is an index that somebody forgot to bind."""
+    reads = len(statement.sites)
     try:
         sides = integer(left, env, statement), integer(right, env, statement)
     except NotAnIntegerError:
+        del statement.sites[reads:]
         return _operand(left, env, statement), _operand(right, env, statement)
     statement.compared.append(sides)
     return sides

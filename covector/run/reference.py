@@ -167,7 +167,8 @@ class Evaluation:
     def number(self, value: bool | Fraction | float, scope: tuple[Index, ...]) -> Array:
         """A literal as an array of one element."""
         if isinstance(value, Fraction):
-            value = value.numerator if value.denominator == 1 and abs(value) < 2**53 else float(value)
+            # Larger whole numbers are floats, so that arithmetic of numbers alone does not overflow.
+            value = value.numerator if value.denominator == 1 and abs(value) < 2**31 else float(value)
         return np.full((1,) * (len(scope) + 1), value)
 
     def guarded(self, expr: Expr, scope: tuple[Index, ...], mask: Array) -> Array:

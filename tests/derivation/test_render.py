@@ -36,11 +36,11 @@ WEIGHT = """\
 weight     ∂linear[p,q]/∂weight[i,j]
              = ∂(Σ_k input[p,k]·weight[q,k] + bias[q])/∂weight[i,j]
              = Σ_k input[p,k]·δ(q,i)·δ(k,j)                    (derivative of a read)
-             = δ(i,q)·input[p,j]                               (sum-delta on k)
-             i ≠ q:  0
-             i = q:  input[p,j]
+             = δ(q,i)·input[p,j]                               (sum-delta on k)
+             q ≠ i:  0
+             q = i:  input[p,j]
   chain    ∂L/∂weight[i,j] = Σ_p Σ_q G[p,q]·∂linear[p,q]/∂weight[i,j]
-             = Σ_p Σ_q G[p,q]·δ(i,q)·input[p,j]
+             = Σ_p Σ_q G[p,q]·δ(q,i)·input[p,j]
              = Σ_p G[p,i]·input[p,j]                           (sum-delta on k)
   matrix   ∂L/∂weight = Gᵀ @ input                             J×K  (found equal at random points)
   checked  against finite differences at 3 shapes, largest relative error 2.0e-10 (dual numbers: 3.3e-16)"""
@@ -58,12 +58,11 @@ input      ∂L/∂input[i,j] = Σ_q G[i,q]·weight[q,j]
 CHINESE = """\
 bias        ∂linear[p,q]/∂bias[i]
               = ∂(Σ_k input[p,k]·weight[q,k] + bias[q])/∂bias[i]
-              = δ(q,i)                                          （读取的导数）
-              = δ(i,q)                                          （δ 消去求和 k）
-              i ≠ q:  0
-              i = q:  1
+              = δ(q,i)                                          （读取的导数，δ 消去求和 k）
+              q ≠ i:  0
+              q = i:  1
   链式法则  ∂L/∂bias[i] = Σ_p Σ_q G[p,q]·∂linear[p,q]/∂bias[i]
-              = Σ_p Σ_q G[p,q]·δ(i,q)
+              = Σ_p Σ_q G[p,q]·δ(q,i)
               = Σ_p G[p,i]                                      （δ 消去求和 k）
   验证      与有限差分比较，3 组形状，最大相对误差 2.0e-10（对偶数：3.3e-16）"""
 
@@ -159,7 +158,7 @@ def test_latex_is_one_aligned_environment(linear: Record) -> None:
     assert whole.startswith(r"\begin{aligned}")
     assert whole.count(r"\begin{aligned}") == whole.count(r"\end{aligned}") == 1
     assert len(render_latex(linear, parts=True).split("\n\n")) == 4
-    assert r"\begin{cases} 0 & i \ne q \\ \mathrm{input}_{p,j} & i = q \end{cases}" in whole
+    assert r"\begin{cases} 0 & q \ne i \\ \mathrm{input}_{p,j} & q = i \end{cases}" in whole
     assert r"&= \sum_{k} \mathrm{input}_{p,k}\,\delta_{q,i}\,\delta_{k,j} && \text{(derivative of a read)}" in whole
 
 
@@ -179,7 +178,7 @@ def test_markdown_in_chinese_follows_the_notes(linear: Record) -> None:
         "### 链式法则",
         "### 矩阵形式",
     ]
-    assert "- $i \\ne q$：$0$\n- $i = q$：$\\mathrm{input}_{p,j}$" in text
+    assert "- $q \\ne i$：$0$\n- $q = i$：$\\mathrm{input}_{p,j}$" in text
     assert text.count("$$") % 2 == 0
 
 
@@ -222,7 +221,7 @@ def test_json_is_plain_data(linear: Record) -> None:
     assert path["entry_of"] == "∂linear[p,q]/∂weight[i,j]"
     assert path["entry"][0]["derivative_by"] == {"tensor": "weight", "indices": ["i", "j"]}
     assert [rule["name"] for rule in path["entry"][1]["rules"]] == ["read"]
-    assert [case["condition"] for case in path["cases"]] == ["i ≠ q", "i = q"]
+    assert [case["condition"] for case in path["cases"]] == ["q ≠ i", "q = i"]
     assert weight["verification"]["shapes"] == [{"M": 3}, {"M": 1}, {"M": 5}]
 
 
