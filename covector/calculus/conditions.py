@@ -53,9 +53,10 @@ def fold_comparison(node: Apply) -> Expr | None:
             return TRUE
         return FALSE if nonnegative(-form - 1) else _unless_same(node, LE, as_affine(0), form)
     form = _oriented(left - right)
-    if form.is_constant or nonnegative(form - 1) or nonnegative(-form - 1) or _indivisible(form):
-        holds = form.is_constant and form.constant == 0
-        return TRUE if holds == (node.function is EQ) else FALSE
+    # A delta of two indices of extent 1 holds too, but is of more use: it says which of them a sum can do without.
+    zero = len(form.terms) < 2 and nonnegative(form) and nonnegative(-form)
+    if zero or nonnegative(form - 1) or nonnegative(-form - 1) or _indivisible(form):
+        return TRUE if zero == (node.function is EQ) else FALSE
     return _unless_same(node, node.function, form, as_affine(0))
 
 
