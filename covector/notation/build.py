@@ -240,6 +240,15 @@ class Builder(Transformer[Token, Any]):
     def iverson(self, parts: list[Any]) -> Syntax:
         return syntax.Iverson(_across(parts[0], parts[2]), parts[1])
 
+    def derivative(self, parts: list[Any]) -> Syntax:
+        first, of, sign, _, by = parts
+        if sign.value != "/":
+            raise _fault("a derivative is a quotient", _of(sign), "write ∂y[p]/∂x[i]")
+        return syntax.Derivative(_across(first, by), of, by)
+
+    def gradient(self, parts: list[Any]) -> Syntax:
+        return syntax.Derivative(_across(*parts), None, parts[1])
+
     def subscript(self, parts: list[Any]) -> _Subscript:
         name, _, *entries, close = parts
         for entry in entries[1:]:

@@ -30,7 +30,7 @@ _PYTHON = {
     "print": "a program is a list of definitions and declarations",
 }
 _REDUCTION_WORDS = (*REDUCTIONS, "Σ", "∑", "Π", "∏")
-_OPERAND_STARTS = ("NAME", "NUMBER", "STRING", "LPAR", "LSQB", "NOT")
+_OPERAND_STARTS = ("NAME", "NUMBER", "STRING", "LPAR", "LSQB", "NOT", "PARTIAL", "NABLA")
 _INFIX = ("SIGN", "FACTOR", "_POWER", "COMPARE", "_AND", "_OR")
 _WORDS = {
     "NAME": "a name",
@@ -41,6 +41,8 @@ _WORDS = {
     "_COLON": "':'",
     "_ASSIGN": "'='",
     "ELLIPSIS": "'...'",
+    "PARTIAL": "'∂'",
+    "NABLA": "'∇'",
     "RPAR": "')'",
     "RSQB": "']'",
     "_SEPARATOR": "the end of the line",

@@ -110,6 +110,14 @@ class Iverson(Syntax):
 
 
 @dataclass(frozen=True, slots=True)
+class Derivative(Syntax):
+    """``∂of/∂by``, both perhaps subscripted, or ``∇by``, where ``of`` is None: the loss. Claims hold these, programs do not."""
+
+    of: Syntax | None
+    by: Syntax
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration(Syntax):
     """``name: extent … dtype``."""
 
