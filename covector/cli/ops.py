@@ -18,7 +18,7 @@ from covector.derivation.derivation import derive
 from covector.derivation.json import render_json
 from covector.derivation.text import render_text
 from covector.errors import UnknownNameError, nearest
-from covector.ir import ScalarFunction
+from covector.ir import DTYPES, ScalarFunction
 from covector.ops import OPERATIONS, SCALARS, Operation
 
 
@@ -48,6 +48,8 @@ def operation_text(name: str, as_json: bool = False, lang: str = "en") -> str:
     """One operation: what it is, how it is called, and its element form derived; or one scalar function."""
     if name in OPERATIONS:
         operation = OPERATIONS[name]
+        if not _has_gradient(operation):
+            return json.dumps(operation_data(operation), ensure_ascii=False, indent=2) if as_json else _without(operation)
         record = derive(example_source(operation)).record
         if as_json:
             return json.dumps(
@@ -62,6 +64,16 @@ def operation_text(name: str, as_json: bool = False, lang: str = "en") -> str:
         f"there is no operation called {name!r}",
         hint=f"did you mean {close}? covector ops lists them all" if close else "covector ops lists them all",
     )
+
+
+def _has_gradient(operation: Operation) -> bool:
+    """Whether any argument is of a floating dtype, so that there is something to differentiate with respect to."""
+    declared = [line.split() for line in operation.example.split(";")]
+    return any(words[-1] not in DTYPES or words[-1].startswith("float") for words in declared)
+
+
+def _without(operation: Operation) -> str:
+    return "\n".join([*_head(operation), "", "  No argument is of a floating dtype, so there is no gradient to derive."])
 
 
 def example_source(operation: Operation) -> str:

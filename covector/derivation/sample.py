@@ -15,10 +15,10 @@ from covector.run.extents import evaluate_extent, symbols
 from covector.run.reference import Array, evaluate_batch
 
 SIZES = ((2, 3, 4, 5), (3, 2, 5, 1), (1, 4, 1, 3))
-"""Values that symbols take in turn, one row for each check; larger where these leave an extent below 1."""
+"""Values that symbols take in turn, one row for each check; random ones where these leave an extent below 1."""
 
-GROWTH = 12
-"""How often the values grow before a program is taken to have no shape at all."""
+ATTEMPTS = 400
+"""How many assignments are tried before a program is taken to have no shape at all."""
 
 RANGES = ((-1.5, 1.5), (0.2, 0.9), (1.1, 2.5))
 """Where inputs are drawn from, in turn until every value is finite."""
@@ -37,9 +37,9 @@ def samples(program: Program, seed: Input | None, tries: int) -> Iterator[Iterat
     """For each of several shapes, points to try in turn; a program without symbols has one shape."""
     names = _symbol_names(program)
     shapes: list[dict[str, int]] = []
-    for number, sizes in enumerate(SIZES):
-        extents = _fitting(program, names, sizes)
-        if extents is not None and (extents not in shapes or not names):
+    for number in range(2 * len(SIZES) if names else len(SIZES)):
+        extents = _fitting(program, names, number)
+        if extents is not None and (extents not in shapes or not names) and len(shapes) < len(SIZES):
             shapes.append(extents)
             yield _points(program, seed, extents, number, tries)
 
@@ -110,10 +110,14 @@ def _extents(program: Program) -> Iterator[Affine]:
                     yield from (index.extent for index in node.indices)
 
 
-def _fitting(program: Program, names: list[str], sizes: tuple[int, ...]) -> dict[str, int] | None:
-    """Values of the symbols at which every extent is at least 1."""
-    for growth in range(GROWTH):
-        extents = {name: sizes[place % len(sizes)] + growth * (place % 3 + 1) for place, name in enumerate(names)}
+def _fitting(program: Program, names: list[str], number: int) -> dict[str, int] | None:
+    """Values of the symbols at which every extent is at least 1: a row of `SIZES` in turn, or else small random ones."""
+    rng = np.random.default_rng(number)
+    sizes = SIZES[number % len(SIZES)]
+    for attempt in range(ATTEMPTS):
+        fixed = attempt == 0 and number < len(SIZES)
+        drawn = [sizes[n % len(sizes)] for n in range(len(names))] if fixed else rng.integers(1, 4 + attempt // 40, len(names))
+        extents = {name: int(size) for name, size in zip(names, drawn, strict=True)}
         try:
             if all(evaluate_extent(extent, extents) >= 1 for extent in _extents(program)):
                 return extents

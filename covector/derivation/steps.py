@@ -20,8 +20,20 @@ from covector.notation.print import text
 CASE_LIMIT = 6
 """Cases beyond which an entry is shown without them."""
 
+
+def _positive_first(node: Apply) -> Expr | None:
+    """``-a + b`` as ``b - a``."""
+    ordered = tuple(sorted(node.arguments, key=lambda term: coefficient_of(term)[0] < 0))
+    return None if ordered == node.arguments else Apply(node.function, ordered)
+
+
 # Arithmetic that keeps factors where differentiation put them.
-_AS_WRITTEN = Rewriter(rule for rule in ARITHMETIC if rule.name != "order")
+_AS_WRITTEN = Rewriter(
+    (
+        *(rule for rule in ARITHMETIC if rule.name != "order"),
+        Rule("positive-first", "add", "-a + b", "b - a", _positive_first),
+    )
+)
 
 READ = Reason("read", "derivative of a read", "对读取求导")
 PRODUCT = Reason("product", "product rule", "乘法法则")
