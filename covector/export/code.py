@@ -11,21 +11,25 @@ COMPARE, OR, AND, ADD, MUL, POWER, ATOM = range(1, 8)
 """How tightly the operators bind; a matrix product binds like any other."""
 
 WIDTH = 108
+"""How long a line may be, without its indentation."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Term:
     """A piece of source: text and other pieces, each with how tightly it must bind to stand there bare.
 
-    A ``cheap`` piece may be written twice; any other that is used twice gets a name, made from ``hint``. ``block`` holds
-    statements that make the value, in which the empty text stands for its name.
+    A ``cheap`` piece may be written twice; any other that is used twice gets a name, made from ``hint``. A ``block`` is
+    made of statements that make the value, in which the empty text stands for its name.
     """
 
-    parts: tuple[str | tuple[Term, int], ...]
+    parts: tuple[Part, ...]
     level: int
     cheap: bool
     hint: str
     block: bool = False
+
+
+Part = str | tuple[Term, int]
 
 
 class Names:
@@ -81,7 +85,7 @@ class Code:
     def term(
         self,
         level: int,
-        *parts: str | tuple[Term, int],
+        *parts: Part,
         cheap: bool = False,
         hint: str = "t",
         block: bool = False,

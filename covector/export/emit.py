@@ -8,7 +8,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from covector.export.code import ADD, ATOM, COMPARE, MUL, OR, POWER, Code, Term
+from covector.export.arithmetic import Arithmetic, above_and_below
+from covector.export.code import ADD, ATOM, COMPARE, MUL, OR, POWER, Code, Part
 from covector.export.fraction import Product, needed_brackets, product_of, without_deltas
 from covector.export.reads import GATHER, TAKE, Reader
 from covector.export.scatter import SCATTER, Scatter, find_scatter
@@ -46,13 +47,18 @@ _HELPERS = {"take": TAKE, "gather": GATHER, "scatter_sum": SCATTER}
 class Emitter:
     """Translates the expressions of one function; ``helpers`` collects the source of what it calls."""
 
-    def __init__(self, code: Code, symbols: Mapping[str, str], trusted: set[tuple[Tensor, Affine]]) -> None:
-        self.code = code
+    def __init__(
+        self,
+        code: Code,
+        symbols: Mapping[str, str],
+        tensors: Mapping[Tensor, str],
+        trusted: set[tuple[Tensor, Affine]],
+    ) -> None:
+        self.code, self.tensors, self.trusted = code, tensors, trusted
         self.layout = Layout(code, symbols)
         self.reader = Reader(self.layout, self.integer, self.helper)
+        self.arithmetic = Arithmetic(self.layout)
         self.sums = Summer(self.layout)
-        self.trusted = trusted
-        self.tensors: dict[Tensor, str] = {}
         self.helpers: dict[str, str] = {}
         self.memo: dict[tuple[Node, bool], Value] = {}
 
@@ -83,7 +89,7 @@ class Emitter:
         if isinstance(expr, Select):
             condition = self.value(expr.condition, guarded)
             branches = [self.layout.countable(self.value(branch, True)) for branch in (expr.then, expr.otherwise)]
-            return self.layout.where(condition, *branches)
+            return self.layout.where(condition, branches[0], branches[1])
         return self.apply(expr, guarded)
 
     def literal(self, expr: Literal) -> Value:
@@ -99,7 +105,7 @@ class Emitter:
         name = expr.function.name
         if name in ("mul", "div", "neg", "pow", "sqrt", "rsqrt", "stop"):
             product = product_of(expr)
-            if product.tops != [(expr, 1)]:
+            if not (len(product.tops) == 1 and product.tops[0][0] is expr):
                 return self.product(product, guarded)
         if name in ("add", "sub"):
             return self.sum(self.terms(expr), guarded)
@@ -134,11 +140,7 @@ class Emitter:
         found = self.layout.call(before[:-1], arguments, kind, hint=_HINTS.get(function.name, "t"))
         if after != ")":
             found = Value(self.code.term(ATOM, *found.term.parts[:-1], after), found.axes, kind)
-        return self.weakened(found) if all(argument.is_weak for argument in arguments) else found
-
-    def weakened(self, value: Value) -> Value:
-        """A number that NumPy computed as one of Python's, so that it does not widen what it meets."""
-        return Value(self.code.term(ATOM, "float(", (value.term, 0), ")"), (), "float")
+        return self.arithmetic.weakened(found) if all(argument.is_weak for argument in arguments) else found
 
     def general_power(self, base: Value, exponent: Value) -> Value:
         """A power whose exponent is no plain number."""
@@ -146,10 +148,10 @@ class Emitter:
         if not kind.startswith("float"):
             name = self.helper("power", inspect.getsource(_power()))
             found = self.layout.call(name, (base, exponent), "float64")
-            return self.weakened(found) if base.is_weak and exponent.is_weak else found
+            return self.arithmetic.weakened(found) if base.is_weak and exponent.is_weak else found
         axes = self.layout.union((base, exponent))
-        parts = [(self.layout.aligned(base, axes), ATOM), "**", (self.layout.aligned(exponent, axes), ATOM)]
-        return Value(self.code.term(POWER, *parts), axes, kind)
+        bottom, top = self.layout.aligned(base, axes), self.layout.aligned(exponent, axes)
+        return Value(self.code.term(POWER, (bottom, ATOM), "**", (top, ATOM)), axes, kind)
 
     def power(self, base: Expr, exponent: Fraction, guarded: bool) -> Value:
         """An expression to an exact positive power."""
@@ -159,7 +161,7 @@ class Emitter:
         if exponent == Fraction(1, 2) and not _is_positive(base):
             kind = value.kind if value.kind.startswith("float") else "float64"
             root = self.layout.call("np.sqrt", [value], kind)
-            return self.weakened(root) if value.is_weak else root
+            return self.arithmetic.weakened(root) if value.is_weak else root
         if exponent.denominator == 1:
             number, kind = str(exponent.numerator), value.kind
         else:
@@ -175,45 +177,26 @@ class Emitter:
         tops = [self.power(base, exponent, inner) for base, exponent in product.tops]
         bottoms = [self.power(base, exponent, inner) for base, exponent in product.bottoms]
         if not masks:
-            return self.fraction(product.number, tops, bottoms)
+            return self.arithmetic.fraction(product.number, tops, bottoms)
         mask = self.layout.conjunction(masks)
         if not tops and not bottoms and product.number == 1:
             return mask
-        then = self.fraction(product.number, tops, bottoms)
+        if all(value.is_weak for value in (*tops, *bottoms)):
+            above, below = above_and_below(product.number)
+            counted = self.layout.where(
+                mask, self.arithmetic.fraction(Fraction(above), tops, []), self.layout.number(0)
+            )
+            return self.arithmetic.fraction(Fraction(1, below), [counted], bottoms)
+        then = self.arithmetic.fraction(product.number, tops, bottoms)
         return self.layout.where(mask, then, self.layout.number(0))
-
-    def fraction(self, number: Fraction, tops: Sequence[Value], bottoms: Sequence[Value]) -> Value:
-        """``number · tops / bottoms``, written as one line of operators."""
-        tops = [self.layout.countable(top) for top in tops]
-        bottoms = list(bottoms)
-        above, below = _numbers(number)
-        if below != 1 and (tops or bottoms or above == int(above)):
-            bottoms.insert(0, self.layout.number(below))
-        if above != 1 or not tops:
-            if above == -1 and tops:
-                tops[0] = self.layout.negative(tops[0])
-            else:
-                tops.insert(0, self.layout.number(above))
-        kind = promoted(value.kind for value in (*tops, *bottoms))
-        if bottoms and not kind.startswith("float"):
-            kind = "float64" if any(not value.is_weak for value in (*tops, *bottoms)) else "float"
-        if len(tops) + len(bottoms) == 1:
-            return tops[0]
-        top = self.layout.joined(tops, "*", MUL, kind)
-        if not bottoms:
-            return top
-        bottom = self.layout.joined(bottoms, "*", MUL, promoted(value.kind for value in bottoms))
-        if kind == "float" and not all(_is_number(value.term) for value in bottoms):
-            return self.weakened(self.layout.call("np.divide", (top, bottom), "float64"))
-        return self.layout.joined([*tops, bottom], ["*"] * (len(tops) - 1) + ["/"], MUL, kind)
 
     def terms(self, expr: Expr, sign: int = 1) -> list[tuple[int, Expr]]:
         """The terms of a sum or a difference with their signs."""
         if isinstance(expr, Apply) and expr.function.name in ("add", "sub"):
-            signs = (1, -1) if expr.function.name == "sub" else (1,) * len(expr.arguments)
-            return [
-                term for s, argument in zip(signs, expr.arguments, strict=True) for term in self.terms(argument, sign * s)
-            ]
+            last = -sign if expr.function.name == "sub" else sign
+            signs = [sign] * (len(expr.arguments) - 1) + [last]
+            pairs = zip(signs, expr.arguments, strict=True)
+            return [term for each, argument in pairs for term in self.terms(argument, each)]
         return [(sign, expr)]
 
     def sum(self, terms: Sequence[tuple[int, Expr]], guarded: bool) -> Value:
@@ -333,12 +316,12 @@ class Emitter:
         tops = [self.layout.countable(self.power(base, exponent, inner)) for base, exponent in product.tops]
         bottoms = [self.power(base, exponent, inner) for base, exponent in product.bottoms]
         number = Fraction(1) if masks and not tops and not bottoms else product.number
-        result = self.sums.total(indices, tops, bottoms, masks, self.fraction)
+        result = self.sums.total(indices, tops, bottoms, masks, self.arithmetic.fraction)
         if product.number == 1:
             return result
         if number != product.number:
             result = self.layout.countable(result)
-        return self.fraction(product.number, [result], [])
+        return self.arithmetic.fraction(product.number, [result], [])
 
     def scattered(self, scatter: Scatter, product: Product, guarded: bool) -> Value:
         """A sum whose brackets say where each term goes."""
@@ -348,7 +331,7 @@ class Emitter:
         at = [self.integer(position) for _, position in scatter.places]
         grid = self.layout.union(at)
         others = tuple(axis for axis in value.axes if axis not in grid)
-        arrays: list[str | tuple[Term, int]] = []
+        arrays: list[Part] = []
         for place, position in enumerate(at):
             arrays += [", "] if place else []
             arrays.append((self.layout.aligned(position, grid), 0))
@@ -358,28 +341,18 @@ class Emitter:
         kind = natural(value.kind)
         shape = self.layout.shape(extents)
         if not scatter.inside:
-            call = [f"{self.helper('scatter_sum')}({shape}, (", *arrays, ",), " if len(at) == 1 else "), ", (values, 0), ")"]
-            return Value(self.code.term(ATOM, *call, hint="total"), axes, kind)
-        position = arrays if len(at) == 1 else ["(", *arrays, ")"]
-        weak = {"int": "int", "float": "float"}.get(value.kind)
-        dtype: list[str | tuple[Term, int]] = [weak] if weak else [(values, ATOM), ".dtype"]
-        zeros = ["", f" = np.zeros({shape}, dtype=", *dtype, ")\n"]
-        add = ["np.add.at(", "", ", ", *position, ", ", (values, 0), ")"]
+            head, tail = f"{self.helper('scatter_sum')}({shape}, (", ",), " if len(at) == 1 else "), "
+            call = self.code.term(ATOM, head, *arrays, tail, (values, 0), ")", hint="total")
+            return Value(call, axes, kind)
+        dtype: list[Part] = [value.kind] if value.is_weak else [(value.term, ATOM), ".dtype"]
+        zeros: list[Part] = ["", f" = np.zeros({shape}, dtype=", *dtype, ")\n"]
+        ends = ("", "") if len(at) == 1 else ("(", ")")
+        add: list[Part] = ["np.add.at(", "", f", {ends[0]}", *arrays, f"{ends[1]}, ", (values, 0), ")"]
         return Value(self.code.term(ATOM, *zeros, *add, hint="total", block=True), axes, kind)
 
 
 def _power() -> Callable[..., object]:
     return SCALARS["pow"].numeric
-
-
-def _numbers(number: Fraction) -> tuple[int | float, int]:
-    """A coefficient as what stands above and below the line: 3, 0.044715, or 1 and 3."""
-    if number.denominator == 1:
-        return int(number), 1
-    text = repr(float(number))
-    if abs(number.numerator) != 1 and len(text) <= 10 and "e" not in text and Fraction(text) == number:
-        return float(number), 1
-    return number.numerator, number.denominator
 
 
 def _is_positive(expr: Expr) -> bool:
@@ -388,10 +361,6 @@ def _is_positive(expr: Expr) -> bool:
         return expr.value >= 0
     if isinstance(expr, Affine):
         return not free(expr) and expr.constant >= 0 and all(coefficient > 0 for _, coefficient in expr.terms)
-    return isinstance(expr, Apply) and expr.function.name == "pi"
-
-
-def _is_number(term: Term) -> bool:
-    """Whether a piece is a number that is written out, and not 0."""
-    text = term.parts[0]
-    return len(term.parts) == 1 and isinstance(text, str) and text[0].isdigit() and text != "0"
+    if not isinstance(expr, Apply) or expr.function.name not in ("pi", "mul", "div"):
+        return False
+    return all(_is_positive(argument) for argument in expr.arguments)

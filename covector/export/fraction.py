@@ -12,7 +12,7 @@ from covector.ir.affine import free
 
 @dataclass
 class Product:
-    """``number · tops / bottoms`` where every one of ``brackets`` holds, otherwise 0; an exponent goes with each base."""
+    """``number · tops / bottoms`` where all of the brackets hold, otherwise 0; each base goes with its exponent."""
 
     number: Fraction = Fraction(1)
     tops: list[tuple[Expr, Fraction]] = field(default_factory=list)
@@ -73,7 +73,7 @@ def _open(expr: Apply, exponent: Fraction, into: Product) -> None:
 
 
 def needed_brackets(product: Product) -> list[Bracket]:
-    """The brackets of a product of reads that do more than keep one of these inside its bounds, where it is 0 anyway."""
+    """The brackets of a product; of reads, those that do more than keep one inside its bounds, where it is 0 anyway."""
     if not all(isinstance(base, Read) for base, _ in product.tops) or product.bottoms:
         return product.brackets
     implied: set[Affine] = set()

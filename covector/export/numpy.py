@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable
+from fractions import Fraction
 
 from covector.errors import BudgetError, CovectorError
 from covector.export.code import ATOM, RESERVED, Code, Names
@@ -16,6 +17,7 @@ from covector.ir import (
     Bracket,
     Compute,
     Index,
+    Literal,
     Opaque,
     Program,
     Read,
@@ -30,7 +32,7 @@ from covector.ir.tensor import program_of
 from covector.notation.print import equation
 
 _INDENT = "    "
-_RISKY = {"div", "pow", "log", "log1p", "sqrt", "rsqrt", "exp", "expm1", "acosh", "asin", "acos", "atanh", "tan"}
+_RISKY = {"div", "log", "log1p", "sqrt", "rsqrt", "exp", "expm1", "acosh", "asin", "acos", "atanh", "tan"}
 
 
 def numpy_source(program: Program, name: str = "forward", doc: str = "") -> str:
@@ -62,12 +64,14 @@ class _Function:
         self.program = program_of(program.outputs, program.inputs)
         names = Names((*RESERVED, *_helper_names(self.program)))
         self.name = names.new(name)
-        self.inputs = {tensor: names.new(tensor.name) for tensor in self.program.inputs}
+        self.inputs: dict[Tensor, str] = {tensor: names.new(tensor.name) for tensor in self.program.inputs}
         self.symbols = {symbol: names.new(symbol) for symbol in _symbols(self.program)}
-        self.outputs = {statement: names.new(statement.name) for statement in self.program.statements}
+        self.outputs: dict[Tensor, str] = {
+            statement: names.new(statement.name) for statement in self.program.statements
+        }
         self.code = Code(names)
-        self.emitter = Emitter(self.code, self.symbols, _trusted(program))
-        self.emitter.tensors = {**self.inputs, **self.outputs}
+        tensors = self.inputs | self.outputs
+        self.emitter = Emitter(self.code, self.symbols, tensors, _trusted(program))
 
     def source(self) -> str:
         """The whole text."""
@@ -141,19 +145,24 @@ class _Function:
         for tensor, name in self.inputs.items():
             fresh = [_symbol(extent) for extent in tensor.shape]
             new = [symbol for symbol in fresh if symbol is not None and symbol not in bound]
-            if len(new) == len(fresh) == len(set(new)) and new:
-                targets = ", ".join(self.symbols[symbol] for symbol in new)
-                lines.append(f"({targets},) = {name}.shape" if len(new) == 1 else f"{targets} = {name}.shape")
-            else:
-                for axis, symbol in enumerate(fresh):
-                    if symbol is not None and symbol in new:
-                        new = [other for other in new if other != symbol]
-                        lines.append(f"{self.symbols[symbol]} = {name}.shape[{axis}]")
-                if tensor.shape:
-                    checks.append(f"assert {name}.shape == {shape(tensor.shape)}")
+            if new:
+                lines.append(self._unpacked(name, fresh, new))
+            if tensor.shape and (len(new) < len(fresh) or len(set(new)) < len(new)):
+                checks.append(f"assert {name}.shape == {shape(tensor.shape)}")
             bound |= {symbol for symbol in fresh if symbol is not None}
         lines += self.solved(bound)
         return [*lines, *checks], [self.symbols[symbol] for symbol in self.symbols if symbol not in bound]
+
+    def _unpacked(self, name: str, extents: list[str | None], new: list[str]) -> str:
+        """The line that gives names to the new extents of a shape."""
+        if len(set(new)) == 1 and len(extents) > 1:
+            return f"{self.symbols[new[0]]} = {name}.shape[{extents.index(new[0])}]"
+        targets, seen = list[str](), set[str]()
+        for symbol in extents:
+            known = symbol is None or symbol not in new or symbol in seen
+            targets.append("_" if symbol is None or known else self.symbols[symbol])
+            seen |= {symbol} if symbol is not None else set()
+        return f"({targets[0]},) = {name}.shape" if len(targets) == 1 else f"{', '.join(targets)} = {name}.shape"
 
     def solved(self, bound: set[str]) -> list[str]:
         """Extents that follow from a composite one, as M does from 2·M."""
@@ -226,7 +235,7 @@ _COPIED = ("sigmoid", "erf", "erfc")
 
 
 def _trusted(program: Program) -> set[tuple[Tensor, Affine]]:
-    """Integer tensors that are read as positions of an axis of some extent outside any guard: their values are inside."""
+    """Integer tensors that are positions on an axis of some extent outside any guard: they must be inside it."""
     found: set[tuple[Tensor, Affine]] = set()
 
     def visit(node: Node) -> None:
@@ -257,8 +266,16 @@ def _risks(program: Program) -> bool:
             guards = isinstance(node, Select) or (
                 isinstance(node, Apply) and any(isinstance(argument, Bracket) for argument in node.arguments)
             )
-            if guards and any(isinstance(n, Apply) and n.function.name in _RISKY for n in walk(node)):
+            if guards and any(_is_risky(part) for part in walk(node)):
                 return True
     return False
 
 
+def _is_risky(node: Node) -> bool:
+    """Whether a function may be infinite or undefined."""
+    if not isinstance(node, Apply):
+        return False
+    if node.function.name != "pow":
+        return node.function.name in _RISKY
+    exponent = node.arguments[1]
+    return not (isinstance(exponent, Literal) and exponent.value >= 0 and Fraction(exponent.value).denominator == 1)

@@ -1,11 +1,11 @@
-"""Reads as subscripts: plain axes, numbers, slices, new shapes; otherwise positions in arrays, zero outside the bounds."""
+"""Reads as subscripts: plain axes, numbers, slices, new shapes; otherwise arrays of positions, zero outside."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from covector.export.code import ATOM, Term
+from covector.export.code import ATOM, Part, Term
 from covector.export.values import Layout, Value
 from covector.ir import Affine, Floor, Index, Mod, Read, Symbol, as_affine, floor_div, substitute, walk
 from covector.ir.affine import atoms, free
@@ -29,7 +29,7 @@ def gather(x, *at):
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of an array that is read: the index that runs along it, or the position that is still to be looked up."""
+    """One axis of an array that is read: the index that runs along it, or the position still to be looked up."""
 
     position: Affine
     extent: Affine
@@ -150,9 +150,7 @@ class Reader:
             axes = [*axes[:place], *(Axis(as_affine(i), i.extent) for i in at.axes), *axes[place + 1 :]]
         return term, axes
 
-    def _together(
-        self, term: Term, axes: list[Axis], coupled: list[Axis], guarded: bool
-    ) -> tuple[Term, list[Axis]]:
+    def _together(self, term: Term, axes: list[Axis], coupled: list[Axis], guarded: bool) -> tuple[Term, list[Axis]]:
         """Positions that share indices: looked up at once, along the first axes."""
         places = [place for place, axis in enumerate(axes) if any(axis is other for other in coupled)]
         rest = [place for place in range(len(axes)) if place not in places]
@@ -162,7 +160,7 @@ class Reader:
             term = self.layout.code.term(ATOM, (term, ATOM), text, cheap=True)
         at = [self.integer(axis.position) for axis in coupled]
         target = self.layout.union(at)
-        arrays: list[str | tuple[Term, int]] = []
+        arrays: list[Part] = []
         for place, value in enumerate(at):
             arrays += [", "] if place else []
             arrays.append((self.layout.aligned(value, target), 0))
@@ -189,8 +187,10 @@ def _is_inside(axis: Axis, guarded: bool) -> bool:
 def _surely_natural(form: Affine) -> bool:
     """Whether a form is proved not to be negative even where extents are 0."""
     bound = lower_bound(form)
-    named = all(isinstance(atom, Symbol) or (isinstance(atom, Floor) and _surely_natural(atom.numerator)) for atom in atoms(bound))
-    return named and bound.constant >= 0 and all(coefficient >= 0 for _, coefficient in bound.terms)
+    floors = [atom for atom in atoms(bound) if not isinstance(atom, Symbol)]
+    if not all(isinstance(atom, Floor) and _surely_natural(atom.numerator) for atom in floors):
+        return False
+    return bound.constant >= 0 and all(coefficient >= 0 for _, coefficient in bound.terms)
 
 
 def _merged(first: Axis, second: Axis) -> Axis | None:
@@ -234,4 +234,3 @@ def _split(axis: Axis) -> list[Axis] | None:
     if expected is not axis.extent or not rest.is_constant or rest.constant:
         return None
     return [Axis(as_affine(index), index.extent) for index in chain]
-

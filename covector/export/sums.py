@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from covector.export.code import ATOM, MUL, Term
+from covector.export.arithmetic import words
+from covector.export.code import ATOM, MUL, Part
 from covector.export.values import Layout, Value, promoted
 from covector.ir import Index, Symbol, walk
 
@@ -45,8 +46,9 @@ class Summer:
 
     def _pulled(self, indices: Sequence[Index], bottoms: Sequence[Value]) -> tuple[list[Value], list[Value]]:
         """Divisors to apply to the sum: numbers that are not an extent of the sum, which may be 0 where it is empty."""
-        symbols = {self.layout.symbols[node.name] for i in indices for node in walk(i.extent) if isinstance(node, Symbol)}
-        outside = [b for b in bottoms if b.is_weak and not symbols & set(_words(b.term))]
+        nodes = [node for index in indices for node in walk(index.extent)]
+        symbols = {self.layout.symbols[node.name] for node in nodes if isinstance(node, Symbol)}
+        outside = [b for b in bottoms if b.is_weak and not symbols & set(words(b.term))]
         return outside, [bottom for bottom in bottoms if bottom not in outside]
 
     def _operands(
@@ -88,13 +90,14 @@ class Summer:
 
     def _summed(self, left: Sequence[Index], operands: list[Value], masks: Sequence[Value], fraction: Divide) -> Value:
         every = {axis for value in (*operands, *masks) for axis in value.axes}
-        whole = any(set(value.axes) == every for value in (*operands, *masks)) and len(operands) != 2
-        if masks and (len(operands) <= 1 or any(set(v.axes) == every for v in (*operands, *masks))):
-            inner = self._masked(masks, fraction(Fraction(1), operands, [])) if operands else self.layout.conjunction(masks)
-            return self._plain(inner, left)
+        whole = any(set(value.axes) == every for value in (*operands, *masks))
+        if masks and not operands:
+            return self._plain(self.layout.conjunction(masks), left)
+        if masks and (whole or len(operands) == 1):
+            return self._plain(self._masked(masks, fraction(Fraction(1), operands, [])), left)
         operands = self._hosted(operands, masks)
-        if len(operands) == 1 or (whole and not masks):
-            return self._plain(fraction(Fraction(1), operands, []), left)
+        if len(operands) == 1:
+            return self._plain(operands[0], left)
         if len(operands) == 2 and len(left) == 1:
             found = self._matmul(operands[0], operands[1], left[0])
             if found is not None:
@@ -133,7 +136,8 @@ class Summer:
         shared = [axis for axis in free_first if axis in free_second]
         ranks = {axis: self.layout.rank.get(axis, 99) for axis in (*free_first, *free_second)}
         if not shared:
-            if free_second and (not free_first or max(ranks[a] for a in free_first) > min(ranks[a] for a in free_second)):
+            last = max((ranks[axis] for axis in free_first), default=99)
+            if any(ranks[axis] < last for axis in free_second):
                 first, second, free_first, free_second = second, first, free_second, free_first
             return self._matrices(first, second, free_first, free_second, k)
         if len(free_first) != len(shared) + 1 or len(free_second) != len(shared) + 1:
@@ -173,10 +177,10 @@ class Summer:
         result = self.layout.sorted(axis for axis in every if axis not in left)
         letters = _letters([*result, *every])
         subscripts = ",".join("".join(letters[axis] for axis in value.axes) for value in operands)
-        parts: list[str | tuple[Term, int]] = [f'np.einsum("{subscripts}->{"".join(letters[a] for a in result)}"']
+        parts: list[Part] = [f'np.einsum("{subscripts}->{"".join(letters[a] for a in result)}"']
         for value in operands:
             parts += [", ", (value.term, 0)]
-        parts.append(", optimize=True)" if len(operands) > 2 or len(left) > 1 else ")")
+        parts.append(", optimize=True)")
         kind = promoted(value.kind for value in operands)
         return Value(self.code.term(ATOM, *parts, hint="product"), result, kind)
 
@@ -195,11 +199,3 @@ def _letters(indices: Sequence[Index]) -> dict[Index, str]:
         spare.remove(letter)
         result[index] = letter
     return result
-
-
-def _words(term: Term) -> list[str]:
-    """The names in a piece."""
-    text = "".join(part if isinstance(part, str) else " ".join(_words(part[0])) for part in term.parts)
-    return "".join(letter if letter.isalnum() or letter == "_" else " " for letter in text).split()
-
-

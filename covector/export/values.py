@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from covector.export.code import ADD, AND, ATOM, COMPARE, MUL, POWER, Code, Term
+from covector.export.code import ADD, AND, ATOM, COMPARE, MUL, POWER, Code, Part, Term
 from covector.ir import Affine, Floor, Index, Mod, Symbol
 from covector.ir.node import Node
 
@@ -26,7 +26,7 @@ class Value:
     term: Term
     axes: tuple[Index, ...]
     kind: str
-    reduced: tuple[tuple[str | tuple[Term, int], ...], tuple[int, ...]] | None = None
+    reduced: tuple[tuple[Part, ...], tuple[int, ...]] | None = None
 
     @property
     def is_weak(self) -> bool:
@@ -133,7 +133,7 @@ class Layout:
             operators = [operators] * (len(values) - 1)
         inside = ADD if level == COMPARE else level
         axes = self.union(values)
-        parts: list[str | tuple[Term, int]] = []
+        parts: list[Part] = []
         for place, value in enumerate(values):
             if place:
                 parts.append(f" {operators[place - 1]} ")
@@ -144,7 +144,7 @@ class Layout:
     def call(self, function: str, values: Sequence[Value], kind: str, hint: str = "t") -> Value:
         """A function of values, element by element."""
         axes = self.union(values)
-        parts: list[str | tuple[Term, int]] = [f"{function}("]
+        parts: list[Part] = [f"{function}("]
         for place, value in enumerate(values):
             parts += [", "] if place else []
             parts.append((self.aligned(value, axes), 0))

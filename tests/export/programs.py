@@ -61,7 +61,8 @@ PROGRAMS: dict[str, Example] = {
     "logarithms": Example("y[i] = log(x[i]) + sqrt(x[i]) + rsqrt(x[i]) + log1p(x[i]) + x[i]**-2", {"x": unit}),
     "power of two arrays": Example("y[i] = a[i] ** b[i]", {"a": unit, "b": unit}),
     "long": Example(
-        "y[i] = tanh(alpha[i] + beta[i]) * sigmoid(gamma[i] - delta_of[i]) + exp(-alpha[i] ** 2) * cos(beta[i] * gamma[i])"
+        "y[i] = tanh(alpha[i] + beta[i]) * sigmoid(gamma[i] - delta_of[i])"
+        " + exp(-alpha[i] ** 2) * cos(beta[i] * gamma[i])"
         " - sin(gamma[i] + delta_of[i]) / (1 + exp(alpha[i] + beta[i] + gamma[i] + delta_of[i]))"
     ),
     # Reductions.
@@ -125,8 +126,7 @@ PROGRAMS: dict[str, Example] = {
     "shift with padding": Example("x: N\ny[i:N] = pad(x[i-1]) + 2 * pad(x[i+2])"),
     "convolution": Example("x: N C W; w: O C 3\ny[n,o,t:W] = sum[c,q](pad(x[n,c,t+q-1]) * w[o,c,q])"),
     "strided convolution": Example(
-        "x: N C H W; w: O C 3 3\n"
-        "y[n,o,a:(H+1)//2,b:(W+1)//2] = sum[c,p,q](pad(x[n,c,2*a+p-1,2*b+q-1]) * w[o,c,p,q])"
+        "x: N C H W; w: O C 3 3\ny[n,o,a:(H+1)//2,b:(W+1)//2] = sum[c,p,q](pad(x[n,c,2*a+p-1,2*b+q-1]) * w[o,c,p,q])"
     ),
     "dilated convolution": Example("x: (W+4); w: 3\ny[t:W] = sum[q](x[t+2*q] * w[q])"),
     "transposed convolution": Example("x: W; w: 3\ny[t:2*W+1] = sum[j,q]([t = 2*j + q] * x[j] * w[q])"),

@@ -78,7 +78,9 @@ def narrowed(program: Program) -> Program:
         replaced[given] = Input(given.name, given.shape, "float32") if is_float(given.dtype) else given
     for statement in program.statements:
         assert isinstance(statement, Compute)
-        replaced[statement] = Compute(statement.name, statement.indices, transform(statement.body, change), statement.cast)
+        replaced[statement] = Compute(
+            statement.name, statement.indices, transform(statement.body, change), statement.cast
+        )
     tensors = [[replaced[tensor] for tensor in part] for part in (program.inputs, program.statements, program.outputs)]
     return Program(*map(tuple, tensors))  # type: ignore[arg-type]
 
