@@ -204,7 +204,7 @@ class Derived:
 
     def numpy(self) -> str:
         """Python source of this gradient that runs with NumPy alone."""
-        return numpy_source(self._program(), f"gradient_{self.name}")
+        return numpy_source(self.program, f"gradient_{self.name}")
 
     def __call__(self, *arrays: Any, extents: Mapping[str, int] | None = None, **named: Any) -> Array:
         """The value of the gradient: arrays in the order of the inputs, then the cotangent G of the output, or by name.
@@ -212,12 +212,13 @@ class Derived:
         >>> derive("y[i] = x[i]**2")["x"]([1.0, 2.0, 3.0], [1.0, 1.0, 1.0])
         array([2., 4., 6.])
         """
-        program = self._program()
+        program = self.program
         given = _arguments(program, arrays, named)
         return evaluate(program, given, extents)[program.output.name]
 
-    def _program(self) -> Program:
-        """The program that computes this gradient, and nothing that it does not need."""
+    @property
+    def program(self) -> Program:
+        """The program that computes this gradient, and nothing that it does not need; derive it for second derivatives."""
         record = self._record
         statement = self.statement or _zero(self.gradient)
         seed = (record.seed,) if record.seed is not None else ()
