@@ -26,7 +26,6 @@ from covector.ir import Affine, Apply, Bracket, Expr, Literal, as_affine
 from covector.ir.affine import order
 from covector.ops import SCALARS
 
-
 LARGEST_DENOMINATOR = 64
 """The largest common denominator that is taken out of coefficients with different ones."""
 
@@ -110,7 +109,13 @@ def fold_root(node: Apply) -> Expr | None:
         root = _rational(base)
         if value is None or root is None or root.denominator != 1 or root < 2 or exponent.denominator == 1:
             continue
-        step = 1 if exponent < 0 and value.numerator % root == 0 else -1 if exponent > 0 and value.denominator % root == 0 else 0
+        step = (
+            1
+            if exponent < 0 and value.numerator % root == 0
+            else -1
+            if exponent > 0 and value.denominator % root == 0
+            else 0
+        )
         if step:
             others = tuple(f for f in node.arguments if f is not factor and _rational(f) is None)
             return with_coefficient(value / root**step, (power(base, exponent + step), *others))
@@ -155,7 +160,9 @@ def primitive_factor(node: Apply) -> Expr | None:
 
 
 def content(expr: Expr) -> Fraction:
-    """The number that can be taken out of a sum so that its coefficients become coprime integers, the first positive."""
+    """The number that can be taken out of a sum so that its coefficients become coprime integers, the first
+    positive.
+    """
     if not (isinstance(expr, Apply) and expr.function is ADD):
         return Fraction(1)
     coefficients = [coefficient_of(term)[0] for term in expr.arguments]
@@ -167,8 +174,8 @@ def content(expr: Expr) -> Fraction:
 def common_number(coefficients: list[Fraction]) -> Fraction:
     """What can be taken out of coefficients so that they become simpler.
 
-    The rational number that leaves coprime integers; but where their denominators differ and are large, as beside a decimal
-    such as 1e-5, only an integer.
+    The rational number that leaves coprime integers; but where their denominators differ and are large, as
+    beside a decimal such as 1e-5, only an integer.
     """
     top = gcd(*(c.numerator for c in coefficients))
     bottom = lcm(*(c.denominator for c in coefficients))
@@ -283,7 +290,14 @@ ARITHMETIC = (
     Rule("negate", "neg", "-a", "-1*a", _surface(lambda a: mul(number(-1), a))),
     Rule("divide", "div", "a / b", "a * b**-1", _surface(lambda a, b: mul(a, power(b, -1)))),
     Rule("square-root", "sqrt", "sqrt(a)", "a**(1/2)", _surface(lambda a: power(a, Fraction(1, 2))), where="a > 0"),
-    Rule("reciprocal-root", "rsqrt", "rsqrt(a)", "a**(-1/2)", _surface(lambda a: power(a, Fraction(-1, 2))), where="a > 0"),
+    Rule(
+        "reciprocal-root",
+        "rsqrt",
+        "rsqrt(a)",
+        "a**(-1/2)",
+        _surface(lambda a: power(a, Fraction(-1, 2))),
+        where="a > 0",
+    ),
     Rule("flatten", "add mul", "a + (b + c)", "a + b + c", flatten),
     Rule("distribute-number", "mul", "2 * (a + b)", "2*a + 2*b", distribute_number),
     Rule("fold-numbers", "mul", "2 * a * 3", "6 * a", fold_numbers),

@@ -96,5 +96,3 @@ def delta_form(factor: Expr) -> Affine | None:
         if isinstance(left, Affine) and isinstance(right, Affine):
             return left - right
     return None
-
-

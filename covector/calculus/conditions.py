@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import gcd
 
 from covector.calculus.build import EQ, LE, MUL, NE, ONE, ZERO, mul
@@ -101,7 +102,9 @@ def _compare_numbers(node: Apply) -> Expr | None:
 
 
 def simplify_positions(node: Read | Apply) -> Expr | None:
-    """``⌊(N·i + j) / N⌋`` is i and ``(N·i + j) mod N`` is j where ``0 <= j < N`` is proved, in positions and comparisons."""
+    """``⌊(N·i + j) / N⌋`` is i and ``(N·i + j) mod N`` is j where ``0 <= j < N`` is proved, in positions and
+    comparisons.
+    """
     if isinstance(node, Apply) and _integers(node) is None:
         return None
     changed: Expr = transform(node, _whole_part)
@@ -197,8 +200,8 @@ def use_divisibility(node: Apply) -> Expr | None:
         if found is None or found[1] is not as_affine(0):
             continue
         mod = found[0]
-        floor = Floor(mod.numerator, mod.denominator)
-        others = tuple(o if o is factor else transform(o, lambda part: _undivided(part, floor)) for o in node.arguments)
+        undivided = partial(_undivided, floor=Floor(mod.numerator, mod.denominator))
+        others = tuple(other if other is factor else transform(other, undivided) for other in node.arguments)
         if others != node.arguments:
             return Apply(MUL, others)
     return None
@@ -216,7 +219,9 @@ def _undivided(node: object, floor: Floor) -> object:
 
 
 def _equal_atoms(factor: Expr) -> tuple[Index | Read, Affine] | None:
-    """Of a delta between two indices the later name and the earlier; of one between a read and an index the read and the index."""
+    """Of a delta between two indices the later name and the earlier; of one between a read and an index the read
+    and the index.
+    """
     if not (isinstance(factor, Bracket) and isinstance(factor.condition, Apply) and factor.condition.function is EQ):
         return None
     pair = _integers(factor.condition)
@@ -302,7 +307,15 @@ CONDITIONS = (
     Rule("whole-part", "Read eq ne le", "f[(3*i + 2) // 3]", "f[i]", simplify_positions),
     Rule("fold-logic", "and or not", "[not (a < b)]", "[b <= a]", fold_logic),
     Rule("fold-bracket", "Bracket", "[a < b and b < c]", "[a < b] * [b < c]", fold_bracket),
-    Rule("use-delta", "mul", "δ(i,p) * f[p]", "δ(i,p) * f[i]", use_delta, "δ says that both indices are equal", "δ 使两指标相等"),
+    Rule(
+        "use-delta",
+        "mul",
+        "δ(i,p) * f[p]",
+        "δ(i,p) * f[i]",
+        use_delta,
+        "δ says that both indices are equal",
+        "δ 使两指标相等",
+    ),
     Rule("use-divisibility", "mul", "[i % 3 = 0] * f[i // 3 * 3]", "[i % 3 = 0] * f[i]", use_divisibility),
     Rule(
         "floor-and-mod",

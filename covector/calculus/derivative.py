@@ -1,14 +1,14 @@
 """The derivative of one element expression: linearity, the product rule, and the table of scalar functions.
 
-``∂T[pos]/∂T[t] = δ(pos, t)`` is the only place where tensors are looked at, so the same walk gives the entries of a Jacobian
-(`partial`) and the tangent of a statement (`tangent`). Laue, Mitterreiter, Giesen: Computing Higher Order Derivatives of Matrix
-and Tensor Expressions (2018), section 3, in element form.
+``∂T[pos]/∂T[t] = δ(pos, t)`` is the only place where tensors are looked at, so the same walk gives the entries
+of a Jacobian (`partial`) and the tangent of a statement (`tangent`). Laue, Mitterreiter, Giesen: Computing
+Higher Order Derivatives of Matrix and Tensor Expressions (2018), section 3, in element form.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 
 from covector.calculus.build import AND, EQ, NOT, ONE, ZERO, add, mul, power, total
 from covector.calculus.literals import LITERALS
@@ -58,8 +58,12 @@ def partial(expr: Expr, tensor: Tensor, at: tuple[Affine, ...]) -> Expr:
 
 
 def tangent(expr: Expr, tangents: Mapping[Tensor, Tensor]) -> Expr:
-    """The tangent of an expression: every read of a tensor is replaced, once in each term, by the read of its tangent."""
-    return derivative(expr, lambda read: Read(tangents[read.tensor], read.positions) if read.tensor in tangents else ZERO)
+    """The tangent of an expression: every read of a tensor is replaced, once in each term, by the read of its
+    tangent.
+    """
+    return derivative(
+        expr, lambda read: Read(tangents[read.tensor], read.positions) if read.tensor in tangents else ZERO
+    )
 
 
 def derivative(expr: Expr, leaf: Leaf) -> Expr:
@@ -69,7 +73,7 @@ def derivative(expr: Expr, leaf: Leaf) -> Expr:
     if isinstance(expr, (Literal, Affine, Bracket)):
         return ZERO
     if isinstance(expr, Select):
-        # Brackets are strong zeros, so that what the other branch holds, infinite or not a number, does not come through.
+        # Brackets are strong zeros: what the other branch holds, infinite or not a number, does not come through.
         chosen = _product(Bracket(expr.condition), derivative(expr.then, leaf))
         return _sum(chosen, _product(Bracket(Apply(NOT, (expr.condition,))), derivative(expr.otherwise, leaf)))
     if isinstance(expr, Reduce):
@@ -83,7 +87,10 @@ def _apply(expr: Apply, leaf: Leaf) -> Expr:
         return _sum(*(derivative(argument, leaf) for argument in arguments))
     if name == "mul":
         return _sum(
-            *(_product(*arguments[:n], derivative(argument, leaf), *arguments[n + 1 :]) for n, argument in enumerate(arguments))
+            *(
+                _product(*arguments[:n], derivative(argument, leaf), *arguments[n + 1 :])
+                for n, argument in enumerate(arguments)
+            )
         )
     return _sum(
         *(
@@ -135,7 +142,7 @@ def derivative_of(function: ScalarFunction, argument: int, at: tuple[Expr, ...])
     return _LITERALS(substitute(template, dict(zip(placeholders, at, strict=True))))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _template(function: ScalarFunction, argument: int) -> tuple[tuple[Expr, ...], Expr]:
     text = function.derivatives[argument]
     assert text is not None
@@ -152,4 +159,3 @@ def _product(*factors: Expr) -> Expr:
     if any(factor is ZERO for factor in factors):
         return ZERO
     return mul(*(factor for factor in factors if factor is not ONE))
-

@@ -5,7 +5,19 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import product
 
-from covector.calculus.build import ADD, MUL, MINUS_ONE, ONE, add, base_exponent, factors_of, is_apply, mul, number, power
+from covector.calculus.build import (
+    ADD,
+    MINUS_ONE,
+    MUL,
+    ONE,
+    add,
+    base_exponent,
+    factors_of,
+    is_apply,
+    mul,
+    number,
+    power,
+)
 from covector.calculus.rewrite import Rule
 from covector.ir import Apply, Expr, Literal, Reduce
 from covector.ops import SCALARS
@@ -80,7 +92,9 @@ def _logistic(node: Apply) -> Expr:
 EXPANDING = (
     Rule("multiply-out", "mul", "(a + b) * (c + d)", "a*c + a*d + b*c + b*d", multiply_out),
     Rule("multiply-out-power", "pow", "(a + b)**2", "a*a + 2*a*b + b*b", multiply_out_power),
-    Rule("multiply-into-sum", "sum", "sum[k]((f[k] + a) * g[k])", "sum[k](f[k]*g[k]) + a*sum[k](g[k])", multiply_into_sum),
+    Rule(
+        "multiply-into-sum", "sum", "sum[k]((f[k] + a) * g[k])", "sum[k](f[k]*g[k]) + a*sum[k](g[k])", multiply_into_sum
+    ),
     Rule("split-exponential", "exp", "exp(a + b)", "exp(a) * exp(b)", split_exponential),
     Rule("split-logarithm", "log", "log(exp(a) * b)", "a + log(b)", split_logarithm, where="b > 0"),
     Rule("logistic", "sigmoid", "sigmoid(a)", "1 / (1 + exp(-a))", _logistic),

@@ -142,7 +142,7 @@ def _common_powers(terms: list[Powers]) -> Powers:
     common: Powers = {}
     for key, (base, exponent) in terms[0].items():
         exponents = [other[key][1] for other in terms if key in other]
-        if len(exponents) < len(terms) or isinstance(base, Bracket) and exponent != 1:
+        if len(exponents) < len(terms) or (isinstance(base, Bracket) and exponent != 1):
             continue
         if all(e > 0 for e in exponents):
             common[key] = (base, min(exponents))
@@ -160,8 +160,6 @@ def _divide(own: Powers, common: Powers) -> list[Expr]:
     return left
 
 
-
-
 Signature = tuple[str, ...]
 
 
@@ -175,7 +173,12 @@ def oriented(expr: Expr, differences: frozenset[tuple[Signature, Signature]]) ->
         if not isinstance(node, Apply):
             return node
         base, exponent = base_exponent(node)
-        if exponent.denominator != 1 or exponent.numerator % 2 or not isinstance(base, Apply) or base.function is not ADD:
+        if (
+            exponent.denominator != 1
+            or exponent.numerator % 2
+            or not isinstance(base, Apply)
+            or base.function is not ADD
+        ):
             return node
         terms = [coefficient_of(term) for term in base.arguments]
         if sorted(coefficient > 0 for coefficient, _ in terms) != [False, True]:

@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 from covector.calculus.arithmetic import ARITHMETIC
 from covector.calculus.build import MUL, mul
-from covector.calculus.match import match
+from covector.calculus.match import Binding, match
 from covector.calculus.rewrite import Rewriter, Rule
 from covector.ir import Apply, Expr, Input, Read, substitute, walk
+from covector.ir.node import Node
 from covector.notation.element import scalar_expression
 
 NAMES = ("a", "b", "c")
 
 
-@lru_cache(maxsize=None)
-def _sides(left: str, right: str) -> tuple[Expr, Expr, tuple[Input, ...]]:
-    """Both sides of an identity in normal form, and the inputs that stand for any expression."""
+@cache
+def _sides(left: str, right: str) -> tuple[Expr, Expr]:
+    """Both sides of an identity in normal form."""
     arithmetic = Rewriter(ARITHMETIC)
-    placeholders, pattern = scalar_expression(left, NAMES)
-    _, result = scalar_expression(right, NAMES)
-    inputs = tuple(read.tensor for read in placeholders if isinstance(read, Read) and isinstance(read.tensor, Input))
-    return arithmetic(pattern), arithmetic(result), inputs
+    return arithmetic(scalar_expression(left, NAMES)[1]), arithmetic(scalar_expression(right, NAMES)[1])
 
 
 def identity(name: str, kind: str, left: str, right: str, where: str = "") -> Rule:
     """A rule that matches its left side and gives its right side."""
 
     def apply(node: Expr) -> Expr | None:
-        pattern, result, inputs = _sides(left, right)
-        used = frozenset(node.tensor for node in walk(pattern) if isinstance(node, Read))
+        pattern, result = _sides(left, right)
+        used: frozenset[Node] = frozenset(node.tensor for node in walk(pattern) if isinstance(node, Read))
         if isinstance(pattern, Apply) and pattern.function is MUL and isinstance(node, Apply):
             return _in_product(pattern, result, node, used)
         for binding in match(pattern, node, used):
-            return _bound(result, dict(binding))
+            return _bound(result, binding)
         return None
 
     return Rule(name, kind, left, right, apply, where=where)
 
 
-def _in_product(pattern: Apply, result: Expr, node: Apply, used: frozenset[Read]) -> Expr | None:
+def _in_product(pattern: Apply, result: Expr, node: Apply, used: frozenset[Node]) -> Expr | None:
     """The identity applied to some of the factors of a product."""
     count = len(pattern.arguments)
     for start in range(len(node.arguments)):
@@ -47,13 +45,13 @@ def _in_product(pattern: Apply, result: Expr, node: Apply, used: frozenset[Read]
             if count != 2:
                 return None
             part = Apply(MUL, (node.arguments[start], node.arguments[other]))
-            for binding in match(pattern, part, used):  # type: ignore[arg-type]
+            for binding in match(pattern, part, used):
                 rest = [factor for place, factor in enumerate(node.arguments) if place not in (start, other)]
-                return mul(_bound(result, dict(binding)), *rest)
+                return mul(_bound(result, binding), *rest)
     return None
 
 
-def _bound(result: Expr, binding: dict[object, Expr]) -> Expr:
+def _bound(result: Expr, binding: Binding) -> Expr:
     found: Expr = substitute(result, {Read(key, ()): value for key, value in binding.items() if isinstance(key, Input)})
     return found
 

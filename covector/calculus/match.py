@@ -1,7 +1,7 @@
 """Matching a pattern: which values of its variables make it equal to an expression.
 
-A variable is an index, which takes any position, or a scalar input, which takes any expression. Sums and products match in any
-order, reductions whatever their indices are called.
+A variable is an index, which takes any position, or a scalar input, which takes any expression. Sums and
+products match in any order, reductions whatever their indices are called.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ def _match_reduce(pattern: Reduce, target: Reduce, variables: frozenset[Node], b
         return
     for order in permutations(target.indices):
         if all(mine.extent is theirs.extent for mine, theirs in zip(pattern.indices, order, strict=True)):
-            bound = {mine: as_affine(theirs) for mine, theirs in zip(pattern.indices, order, strict=True)}
+            bound: dict[Node, Any] = {
+                mine: as_affine(theirs) for mine, theirs in zip(pattern.indices, order, strict=True)
+            }
             for found in match(pattern.body, target.body, variables | set(bound), {**binding, **bound}):
                 inner = {key: value for key, value in found.items() if key not in bound}
                 new = [value for key, value in inner.items() if key not in binding]

@@ -1,7 +1,7 @@
 """Recognising earlier values: where a gradient computes again what the forward has, it reads that instead.
 
-``exp(x[i,j]) / s[i]`` is ``y[i,j]`` where y was defined so; also inside a sum to which a factor stands outside, as part of a larger
-product or sum, and as a power.
+``exp(x[i,j]) / s[i]`` is ``y[i,j]`` where y was defined so; also inside a sum to which a factor stands outside,
+as part of a larger product or sum, and as a power.
 """
 
 from __future__ import annotations
@@ -73,19 +73,19 @@ class Value:
 def inverted(value: Value) -> Iterable[Value]:
     """What follows from a value by turning its definition round.
 
-    From ``y = a - log(s)``: ``exp(a)/s`` is exp(y). From ``y = a + log(s)``: s is exp(y - a). From ``y = 1/(c + t)``: ``t/(c + t)²`` is
-    ``y·(1 - c·y)``.
+    From ``y = a - log(s)``: ``exp(a)/s`` is exp(y). From ``y = a + log(s)``: s is exp(y - a). From ``y = 1/(c +
+    t)``: ``t/(c + t)²`` is ``y·(1 - c·y)``.
     """
     own = value.own
     logs = [term for term in terms_of(value.body) if any(is_apply(f, "log") for f in factors_of(term))]
     rest = [term for term in terms_of(value.body) if term not in logs]
-    if len(logs) == 1 and (sign := coefficient_of(logs[0])) and len(sign[1]) == 1 and abs(sign[0]) == 1:
-        inside = logs[0] if sign[0] == 1 else sign[1][0]
-        argument = inside.arguments[0] if isinstance(inside, Apply) else inside
-        exponent = Apply(EXP, (add(own, *(mul(MINUS_ONE, term) for term in rest)),))
-        yield Value(value.tensor, argument, power(exponent, sign[0]))
+    sign, log = coefficient_of(logs[0]) if len(logs) == 1 else (Fraction(0), ())
+    if abs(sign) == 1 and len(log) == 1 and isinstance(log[0], Apply):
+        argument = log[0].arguments[0]
+        exponential = Apply(EXP, (add(own, *(mul(MINUS_ONE, term) for term in rest)),))
+        yield Value(value.tensor, argument, power(exponential, sign))
         if rest:
-            factors = (Apply(EXP, (add(*rest),)), power(argument, sign[0]))
+            factors = (Apply(EXP, (add(*rest),)), power(argument, sign))
             yield Value(value.tensor, mul(*factors), Apply(EXP, (own,)))
     base, power_of = base_exponent(value.body)
     if power_of == -1 and isinstance(base, Apply) and base.function is ADD and len(base.arguments) == 2:
@@ -220,17 +220,15 @@ def _in_product(value: Value, expr: Expr) -> Expr | None:
 
 
 def _merged(expr: Expr) -> Expr:
-    """The product with exponentials joined where their exponents cancel: ``exp(x - m)·exp(y - m)⁻¹`` is ``exp(x - y)``."""
+    """The product with exponentials joined where their exponents cancel: ``exp(x - m)·exp(y - m)⁻¹`` is ``exp(x -
+    y)``.
+    """
     exponentials = [f for f in factors_of(expr) if is_apply(base_exponent(f)[0], "exp")]
     if len(exponentials) != 2:
         return expr
-    exponents = []
-    for factor in exponentials:
-        base, times = base_exponent(factor)
-        assert isinstance(base, Apply)
-        exponents.append(mul(number(times), base.arguments[0]))
-    joined = Rewriter(ARITHMETIC)(add(*exponents))
-    if len(terms_of(joined)) > sum(len(terms_of(base_exponent(f)[0].arguments[0])) for f in exponentials):  # type: ignore[union-attr]
+    powers = [(base.arguments[0], times) for base, times in map(base_exponent, exponentials) if isinstance(base, Apply)]
+    joined = Rewriter(ARITHMETIC)(add(*(mul(number(times), argument) for argument, times in powers)))
+    if len(terms_of(joined)) > sum(len(terms_of(argument)) for argument, _ in powers):
         return expr
     return mul(*(f for f in factors_of(expr) if f not in exponentials), Apply(EXP, (joined,)))
 
@@ -302,5 +300,3 @@ def _choose(
 
 def _join(powers: Powers) -> list[Expr]:
     return [power(base, exponent) for base, exponent in powers]
-
-

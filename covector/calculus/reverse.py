@@ -1,8 +1,8 @@
 """Reverse accumulation: the cotangents of a program, statement by statement from the last one backward.
 
-The cotangent of a tensor is ``dT[t] = Σ over the statements that read T of Σ_o G[o]·∂statement[o]/∂T[t]``, each an element form again, so
-that the gradient program can be differentiated like any other. No Jacobian is ever formed: the sum over o is
-eliminated with the deltas (Griewank and Walther, Evaluating Derivatives, chapter 3).
+The cotangent of a tensor is ``dT[t] = Σ over the statements that read T of Σ_o G[o]·∂statement[o]/∂T[t]``, each
+an element form again, so that the gradient program can be differentiated like any other. No Jacobian is ever
+formed: the sum over o is eliminated with the deltas (Griewank and Walther, Evaluating Derivatives, chapter 3).
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ LETTERS = "ijklmnuvwpqrstabcdefgh"
 class Contribution:
     """What one statement adds to the cotangent of a tensor that it reads.
 
-    ``body`` is the statement at the indices ``outputs``, ``entry`` is ∂statement[outputs]/∂tensor[at] as the rules of differentiation
-    give it, ``cotangent`` ∂L/∂statement[outputs], and ``result`` the normal form of their product, summed over the outputs.
+    ``body`` is the statement at the indices ``outputs``, ``entry`` is ∂statement[outputs]/∂tensor[at] as the
+    rules of differentiation give it, ``cotangent`` ∂L/∂statement[outputs], and ``result`` the normal form of
+    their product, summed over the outputs.
     """
 
     statement: Compute
@@ -43,9 +44,9 @@ class Contribution:
 class Gradients:
     """The cotangents of a program.
 
-    ``cotangents`` maps each tensor to the statement that computes its cotangent (None where it is zero because nothing
-    depends on it), in the order in which they are computed; ``seed`` is the cotangent of the output that everything starts from:
-    an input G of its shape, or None for a scalar output, whose cotangent is 1.
+    ``cotangents`` maps each tensor to the statement that computes its cotangent (None where it is zero because
+    nothing depends on it), in the order in which they are computed; ``seed`` is the cotangent of the output
+    that everything starts from: an input G of its shape, or None for a scalar output, whose cotangent is 1.
     """
 
     program: Program

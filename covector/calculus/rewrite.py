@@ -1,7 +1,7 @@
 """Applying rewrite rules until none fires: from the leaves, each node until it is still.
 
-What a node becomes depends on the node alone, so results are remembered. The rules that fired are recorded by name, for the
-steps of a derivation.
+What a node becomes depends on the node alone, so results are remembered. The rules that fired are recorded by
+name, for the steps of a derivation.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ STEP_LIMIT = 200_000
 class Rule:
     """A named rewrite rule.
 
-    ``left`` and ``right`` state it in the notation; where ``apply`` is None they are all there is, otherwise ``apply`` carries
-    it out for any number of factors, terms and indices. It gives the new node, or None where the rule does not
-    fit. ``kind`` says at which nodes it is tried: the name of a scalar function, "sum" or another reduction, "Bracket",
-    "Select", "Affine", or "*". ``title`` and ``title_zh`` are its names in a derivation; a rule without is bookkeeping that
-    no reader needs to see. ``where`` states what must hold of the pattern's names.
+    ``left`` and ``right`` state it in the notation; where ``apply`` is None they are all there is, otherwise
+    ``apply`` carries it out for any number of factors, terms and indices. It gives the new node, or None where
+    the rule does not fit. ``kind`` says at which nodes it is tried: the name of a scalar function, "sum" or
+    another reduction, "Bracket", "Select", "Affine", or "*". ``title`` and ``title_zh`` are its names in a
+    derivation; a rule without is bookkeeping that no reader needs to see. ``where`` states what must hold of
+    the pattern's names.
     """
 
     name: str
@@ -66,7 +67,9 @@ class Rewriter:
         return result
 
     def explain(self, expr: Expr) -> tuple[Expr, tuple[Rule, ...]]:
-        """The expression that no rule changes any more, and the rules with a title that led there, each once, in order."""
+        """The expression that no rule changes any more, and the rules with a title that led there, each once, in
+        order.
+        """
         self.fired = []
         return self(expr), tuple(dict.fromkeys(self.fired))
 
@@ -81,7 +84,7 @@ class Rewriter:
     def once(self, expr: Expr) -> Expr | None:
         """The expression after the first rule that fits, or None."""
         for rule in (*self.rules.get(_kind(expr), ()), *self.rules.get("*", ())):
-            changed = rule.apply(expr)
+            changed: Expr | None = rule.apply(expr)
             if changed is not None and changed is not expr:
                 self.steps += 1
                 if self.steps > STEP_LIMIT:

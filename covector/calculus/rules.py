@@ -1,7 +1,8 @@
 """The one list of rewrite rules, and what applies them.
 
-`RULES` bring an expression to its normal form: a sum of products of powers under arranged sums, without deltas of summed
-indices; `FIRST` are those that come before the one that solves deltas over the integers. `EXPANSIONS` in addition multiply everything out, for proofs of equality.
+`RULES` bring an expression to its normal form: a sum of products of powers under arranged sums, without deltas
+of summed indices; `FIRST` are those that come before the one that solves deltas over the integers. `EXPANSIONS`
+in addition multiply everything out, for proofs of equality.
 """
 
 from __future__ import annotations

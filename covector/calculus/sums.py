@@ -1,8 +1,9 @@
 """Rules for sums: splitting, arranging, and the elimination of Kronecker deltas.
 
-Eliminating ``δ(A·α + c, t)`` from a sum over α follows Urban and van der Smagt, Automatic Differentiation for Tensor Algebras
-(arXiv 1711.01348), algorithm 4: substitute where a coefficient is ±1, otherwise solve over the integers and keep the guard
-that the solution is whole; the bounds of the eliminated index stay as brackets unless they are proved.
+Eliminating ``δ(A·α + c, t)`` from a sum over α follows Urban and van der Smagt, Automatic Differentiation for
+Tensor Algebras (arXiv 1711.01348), algorithm 4: substitute where a coefficient is ±1, otherwise solve over the
+integers and keep the guard that the solution is whole; the bounds of the eliminated index stay as brackets
+unless they are proved.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ from covector.ir.affine import Floor, Mod, atoms, exact_quotient, floor_div, fre
 from covector.ir.bounds import nonnegative
 from covector.ir.walk import bound_in, fresh, rename, unused
 
-
 POSTPONED = "sum-delta-integers"
-"""The rule that waits until no other delta can be eliminated: an index around may yet solve what it would need guards for."""
+"""The rule that waits until no other delta can be eliminated: an index around may yet solve what it would need
+guards for.
+"""
 
 
 def sum_of_zero(node: Reduce) -> Expr | None:
@@ -99,7 +101,9 @@ def _open(node: Reduce) -> tuple[list[Index], list[Expr]]:
         taken = frozenset(indices).union(*(free(other) for other in (*factors, *waiting)))
         renamed: dict[Index, Index] = {}
         for index in factor.indices:
-            renamed[index] = fresh(index, taken | set(renamed.values()) | (set(factor.indices) - {index}) - set(renamed))
+            renamed[index] = fresh(
+                index, taken | set(renamed.values()) | (set(factor.indices) - {index}) - set(renamed)
+            )
         waiting[:0] = factors_of(rename(factor.body, {o: n for o, n in renamed.items() if o is not n}))
         indices.extend(renamed.values())
     return indices, factors
@@ -169,9 +173,11 @@ def _solved(node: Reduce, index: Index, found: Solution) -> Expr:
 
 @dataclass(frozen=True)
 class Solution:
-    """What a summed index must be: ``position``, or with ``within`` ``position + step·m`` for a new index m of that extent.
+    """What a summed index must be: ``position``, or with ``within`` ``position + step·m`` for a new index m of
+    that extent.
 
     ``used`` are the factors that say so and are no longer needed, ``guards`` what must hold besides.
+
     """
 
     used: tuple[Expr, ...]
@@ -208,7 +214,7 @@ def _solve_window(index: Index, factor: Expr, factors: Sequence[Expr]) -> Soluti
     """From ``[0 <= r - D·index] [r - D·index <= D - 1]``: the index is ⌊r / D⌋."""
     form = lower_form(factor)
     coefficient = None if form is None else _linear(form, index)
-    if form is None or coefficient is None or coefficient.is_constant and coefficient.constant >= -1:
+    if form is None or coefficient is None or (coefficient.is_constant and coefficient.constant >= -1):
         return None
     window = -coefficient
     if not nonnegative(window - 1):
@@ -283,7 +289,15 @@ def extremum_of_constant(node: Reduce) -> Expr | None:
 
 SUMS = (
     Rule("sum-of-zero", "sum", "sum[k](0 * f[k])", "0", sum_of_zero),
-    Rule("split-sum", "sum", "sum[k](f[k] + g[k])", "sum[k](f[k]) + sum[k](g[k])", split_sum, "a sum is split", "拆分求和"),
+    Rule(
+        "split-sum",
+        "sum",
+        "sum[k](f[k] + g[k])",
+        "sum[k](f[k]) + sum[k](g[k])",
+        split_sum,
+        "a sum is split",
+        "拆分求和",
+    ),
     Rule(
         "sum-delta",
         "sum",

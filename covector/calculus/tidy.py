@@ -1,7 +1,7 @@
 """Bringing derived expressions to the form that a person would write, in the light of a program.
 
-The normal form of the rules, with earlier values of the program recognised, and with sums that are a number whatever the
-inputs are, such as ``Σ (x - mean) = 0`` or ``Σ softmax = 1``, replaced by it.
+The normal form of the rules, with earlier values of the program recognised, and with sums that are a number
+whatever the inputs are, such as ``Σ (x - mean) = 0`` or ``Σ softmax = 1``, replaced by it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,21 @@ from covector.calculus.factor import factored, oriented, signature
 from covector.calculus.recognise import Recogniser, Value
 from covector.calculus.rewrite import Rewriter
 from covector.calculus.rules import FIRST, RULES, expand
-from covector.ir import Affine, Apply, Compute, Expr, Index, Literal, Program, Read, Reduce, Tensor
-from covector.ir import substitute, transform, walk
+from covector.ir import (
+    Affine,
+    Apply,
+    Compute,
+    Expr,
+    Index,
+    Literal,
+    Program,
+    Read,
+    Reduce,
+    Tensor,
+    substitute,
+    transform,
+    walk,
+)
 from covector.ir.node import Node
 
 PASSES = 8
@@ -25,7 +38,9 @@ CONSTANT_SUM_SIZE = 200
 
 
 class Tidy:
-    """The normal form of expressions of one program; ``settled`` lists the sums that were found constant, as they were met."""
+    """The normal form of expressions of one program; ``settled`` lists the sums that were found constant, as they
+    were met.
+    """
 
     def __init__(self, program: Program) -> None:
         self.first, self.simplifier = Rewriter(FIRST), Rewriter(RULES)

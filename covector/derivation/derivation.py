@@ -34,9 +34,9 @@ def derive(
 ) -> Derivation:
     """Derive the gradient of a forward with respect to its inputs, and check it.
 
-    ``forward`` is a program in element form or matrix form, or a Python function of arrays. ``wrt`` names the tensors to
-    differentiate with respect to (default: every float input; statements of the program may be named too). Shapes are given as keywords
-    or in ``shapes``: ``input="M infs"``, ``ids="N int64"``, ``x=("M", 3)``.
+    ``forward`` is a program in element form or matrix form, or a Python function of arrays. ``wrt`` names the
+    tensors to differentiate with respect to (default: every float input; statements of the program may be named
+    too). Shapes are given as keywords or in ``shapes``: ``input="M infs"``, ``ids="N int64"``, ``x=("M", 3)``.
 
     Raises `NotationError`, `UnknownNameError`, `ShapeError` and `DtypeError` for what cannot be read or derived, and
     `VerificationError` where a derived gradient does not pass its own check, in which case it is not shown.
@@ -46,6 +46,7 @@ def derive(
     dweight[i,j] = sum[p](G[p,i] * input[p,j])
     >>> d["weight"].matrix
     'G.T @ input'
+
     """
     names = [wrt] if isinstance(wrt, str) else wrt
     return Derivation(derive_record(_program(forward, {**(shapes or {}), **shape_of}), names))
@@ -173,7 +174,9 @@ class Derived:
 
     @property
     def whole(self) -> str:
-        """The element form with the cotangents of statements written out, where that is short enough; otherwise `element`."""
+        """The element form with the cotangents of statements written out, where that is short enough; otherwise
+        `element`.
+        """
         whole = self.gradient.whole
         return equation(whole) if whole is not None else self.element
 
@@ -218,7 +221,9 @@ class Derived:
 
     @property
     def program(self) -> Program:
-        """The program that computes this gradient, and nothing that it does not need; derive it for second derivatives."""
+        """The program that computes this gradient, and nothing that it does not need; derive it for second
+        derivatives.
+        """
         record = self._record
         statement = self.statement or _zero(self.gradient)
         seed = (record.seed,) if record.seed is not None else ()

@@ -20,10 +20,11 @@ WHOLE_SIZE = 120
 
 
 def derive_record(program: Program, wrt: Iterable[str] | None = None) -> Record:
-    """The derivation of the gradient of the program's output with respect to each wanted tensor (default: every float input).
+    """The derivation of the gradient of the program's output with respect to each wanted tensor (default: every
+    float input).
 
-    Raises `UnknownNameError` for a name that the program does not have, `DtypeError` for a tensor that has no gradient, and
-    `VerificationError` where a derived gradient does not pass its check.
+    Raises `UnknownNameError` for a name that the program does not have, `DtypeError` for a tensor that has no
+    gradient, and `VerificationError` where a derived gradient does not pass its check.
     """
     wanted = _wanted(program, wrt)
     found = gradients(program, wanted)
@@ -98,7 +99,9 @@ def _written_out(tensor: Tensor, found: Gradients) -> Compute | None:
         return None
     body = statement.body
     while any(isinstance(node, Read) and node.tensor in cotangents for node in walk(body)):
-        body = transform(body, lambda node: _body_at(node) if isinstance(node, Read) and node.tensor in cotangents else node)
+        body = transform(
+            body, lambda node: _body_at(node) if isinstance(node, Read) and node.tensor in cotangents else node
+        )
         if sum(1 for _ in walk(body)) > 4 * WHOLE_SIZE:
             return None
     body = found.tidy.finish(add(body))
@@ -128,5 +131,3 @@ def _matrix(whole: Compute | None, statement: Compute | None) -> MatrixForm | No
 def _forward(program: Program) -> Mapping[str, MatrixForm]:
     found = {s.name: matrix_form(s) for s in program.statements if isinstance(s, Compute)}
     return {name: form for name, form in found.items() if form is not None}
-
-

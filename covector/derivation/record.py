@@ -44,9 +44,10 @@ class Case:
 class Path:
     """What one statement gives to the gradient of a tensor that it reads.
 
-    ``entry`` are the steps from ∂statement[outputs]/∂tensor[at] to its normal form, ``cases`` what that is case by case (empty
-    where there is nothing to tell apart), ``chain`` the steps from Σ_outputs cotangent·entry to what the statement contributes.
-    ``cotangent`` is the name of the statement's own cotangent, None where that is 1 (the loss itself).
+    ``entry`` are the steps from ∂statement[outputs]/∂tensor[at] to its normal form, ``cases`` what that is case
+    by case (empty where there is nothing to tell apart), ``chain`` the steps from Σ_outputs cotangent·entry to
+    what the statement contributes. ``cotangent`` is the name of the statement's own cotangent, None where that
+    is 1 (the loss itself).
     """
 
     statement: Compute
@@ -62,8 +63,8 @@ class Path:
 class Verification:
     """What a gradient was checked against, and how well it agreed.
 
-    ``shapes`` are the values given to the symbols, one mapping for each check; ``error`` is the largest relative error against
-    central differences, ``dual_error`` that against dual numbers.
+    ``shapes`` are the values given to the symbols, one mapping for each check; ``error`` is the largest
+    relative error against central differences, ``dual_error`` that against dual numbers.
     """
 
     shapes: tuple[Mapping[str, int], ...]
@@ -76,9 +77,10 @@ class Verification:
 class Gradient:
     """The gradient of the output with respect to one tensor, derived.
 
-    ``statement`` is its element form in terms of cotangents of later statements; ``whole`` the same with those written out where
-    that is short enough (otherwise None; the statement itself where there is nothing to write out). ``matrix`` is the matrix form of
-    ``whole`` or ``statement``. All are None where the output does not depend on the tensor: the gradient is zero.
+    ``statement`` is its element form in terms of cotangents of later statements; ``whole`` the same with those
+    written out where that is short enough (otherwise None; the statement itself where there is nothing to write
+    out). ``matrix`` is the matrix form of ``whole`` or ``statement``. All are None where the output does not
+    depend on the tensor: the gradient is zero.
     """
 
     tensor: Tensor
@@ -102,9 +104,9 @@ class StopNote:
 class Record:
     """A whole derivation.
 
-    ``gradients`` holds the wanted tensors by name; ``intermediate`` the cotangents of statements, from the last one backward;
-    ``forward`` the matrix forms of statements that have one, by name; ``seed`` is the cotangent of the output (None for a
-    scalar output, which is the loss itself).
+    ``gradients`` holds the wanted tensors by name; ``intermediate`` the cotangents of statements, from the last
+    one backward; ``forward`` the matrix forms of statements that have one, by name; ``seed`` is the cotangent
+    of the output (None for a scalar output, which is the loss itself).
     """
 
     program: Program

@@ -26,7 +26,9 @@ RANGES = ((-1.5, 1.5), (0.2, 0.9), (1.1, 2.5))
 
 @dataclass(frozen=True)
 class Sample:
-    """One point: the value of every symbol, an array with a batch axis for every input, and a generator for what else is random."""
+    """One point: the value of every symbol, an array with a batch axis for every input, and a generator for what
+    else is random.
+    """
 
     extents: Mapping[str, int]
     arrays: Mapping[str, Array]
@@ -44,9 +46,7 @@ def samples(program: Program, seed: Input | None, tries: int) -> Iterator[Iterat
             yield _points(program, seed, extents, number, tries)
 
 
-def _points(
-    program: Program, seed: Input | None, extents: dict[str, int], number: int, tries: int
-) -> Iterator[Sample]:
+def _points(program: Program, seed: Input | None, extents: dict[str, int], number: int, tries: int) -> Iterator[Sample]:
     for attempt in range(tries):
         for low, high in RANGES:
             rng = np.random.default_rng([number, attempt, int(10 * high)])
@@ -62,7 +62,9 @@ def _points(
                 break
 
 
-def _draw(given: Input, extents: Mapping[str, int], rng: np.random.Generator, low: float, high: float, limit: int) -> Array:
+def _draw(
+    given: Input, extents: Mapping[str, int], rng: np.random.Generator, low: float, high: float, limit: int
+) -> Array:
     shape = (1, *(evaluate_extent(extent, extents) for extent in given.shape))
     if given.dtype == "bool":
         return rng.random(shape) < 0.6
@@ -72,7 +74,9 @@ def _draw(given: Input, extents: Mapping[str, int], rng: np.random.Generator, lo
 
 
 def _limit(program: Program, given: Input, extents: Mapping[str, int]) -> int:
-    """One more than the largest integer that an input may hold: it stands in positions, or is compared with an index."""
+    """One more than the largest integer that an input may hold: it stands in positions, or is compared with an
+    index.
+    """
     limits: list[int] = []
     for statement in program.statements:
         if not isinstance(statement, Compute):
@@ -111,12 +115,18 @@ def _extents(program: Program) -> Iterator[Affine]:
 
 
 def _fitting(program: Program, names: list[str], number: int) -> dict[str, int] | None:
-    """Values of the symbols at which every extent is at least 1: a row of `SIZES` in turn, or else small random ones."""
+    """Values of the symbols at which every extent is at least 1: a row of `SIZES` in turn, or else small random
+    ones.
+    """
     rng = np.random.default_rng(number)
     sizes = SIZES[number % len(SIZES)]
     for attempt in range(ATTEMPTS):
         fixed = attempt == 0 and number < len(SIZES)
-        drawn = [sizes[n % len(sizes)] for n in range(len(names))] if fixed else rng.integers(1, 4 + attempt // 40, len(names))
+        drawn = (
+            [sizes[n % len(sizes)] for n in range(len(names))]
+            if fixed
+            else rng.integers(1, 4 + attempt // 40, len(names))
+        )
         extents = {name: int(size) for name, size in zip(names, drawn, strict=True)}
         try:
             if all(evaluate_extent(extent, extents) >= 1 for extent in _extents(program)):

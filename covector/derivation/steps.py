@@ -76,7 +76,9 @@ def _chain(contribution: Contribution, entry: Expr, tidy: Tidy) -> Iterator[Step
 
 
 def _simplified(expr: Expr, tidy: Tidy, finish: Callable[[Expr], Expr]) -> Iterator[Step]:
-    """The normal form, then the form with earlier values read and common factors taken out, where these look different."""
+    """The normal form, then the form with earlier values read and common factors taken out, where these look
+    different.
+    """
     normal, rules = tidy.first.explain(expr)
     shown = tidy.shown(normal)
     if _looks(shown) != _looks(expr):
@@ -87,8 +89,10 @@ def _simplified(expr: Expr, tidy: Tidy, finish: Callable[[Expr], Expr]) -> Itera
         reused = [name for name in _read_names(final) if name not in set(_read_names(normal))]
         reasons = [_settled(found, value) for found, value in dict(tidy.settled).items()]
         reasons += [recognised(reused)] if reused else []
-        reasons += [] if reasons else _reasons(
-            rule for rule in tidy.simplifier.explain(normal)[1] if rule.name.startswith(POSTPONED)
+        reasons += (
+            []
+            if reasons
+            else _reasons(rule for rule in tidy.simplifier.explain(normal)[1] if rule.name.startswith(POSTPONED))
         )
         yield Step(final, tuple(reasons) or (FACTOR,))
 
@@ -190,5 +194,3 @@ def _at(expr: Expr, delta: Bracket) -> Expr:
         return expr
     result: Expr = substitute(expr, {indices[1]: as_affine(indices[0])})
     return result
-
-

@@ -18,8 +18,8 @@ SIZE_LIMIT = 300
 def stop_notes(program: Program, tidy: Tidy) -> Iterator[StopNote]:
     """For every ``stop(e)`` of a program whether the output is the same whatever value stands there.
 
-    The proof puts e + c for e, with a new c for every value of the indices of e, and brings both forms to one normal form; so where
-    it holds the derivative by e is zero, and stopping it changes nothing.
+    The proof puts e + c for e, with a new c for every value of the indices of e, and brings both forms to one
+    normal form; so where it holds the derivative by e is zero, and stopping it changes nothing.
     """
     seen: set[Expr] = set()
     for statement in program.statements:

@@ -1,8 +1,9 @@
 """Checking a derived gradient against numbers that owe nothing to the derivation.
 
-At several shapes and random points in float64, every gradient is compared with central differences of the forward (all coordinates
-up to a limit, random directions beyond it) and with dual numbers along random directions. What does not agree is
-withheld. Central differences: Nocedal and Wright, Numerical Optimization, section 8.1.
+At several shapes and random points in float64, every gradient is compared with central differences of the
+forward (all coordinates up to a limit, random directions beyond it) and with dual numbers along random
+directions. What does not agree is withheld. Central differences: Nocedal and Wright, Numerical Optimization,
+section 8.1.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class Candidate:
     claims: tuple[Compute | None, ...]
 
 
-def verify(program: Program, seed: Input | None, derived: Program, candidates: Iterable[Candidate]) -> dict[str, Verification]:
+def verify(
+    program: Program, seed: Input | None, derived: Program, candidates: Iterable[Candidate]
+) -> dict[str, Verification]:
     """What each claim was checked against, by the name of its tensor.
 
     ``derived`` computes everything that the claims read. Raises `VerificationError` for a claim that does not hold.
@@ -193,5 +196,3 @@ def _duals(
 
 def _unbatched(arrays: Mapping[str, Array]) -> dict[str, Array]:
     return {name: array[0] for name, array in arrays.items()}
-
-

@@ -1,7 +1,8 @@
 """The language that everything is said in: immutable, interned nodes.
 
-Integer expressions say *where* (`affine`), element expressions say *what* (`element`), tensors and programs say *of which arrays* (`tensor`).
-There is one way to walk and rebuild nodes (`walk`), one prover of bounds (`bounds`) and one check of the rules (`check`).
+Integer expressions say *where* (`affine`), element expressions say *what* (`element`), tensors and programs say
+*of which arrays* (`tensor`). There is one way to walk and rebuild nodes (`walk`), one prover of bounds
+(`bounds`) and one check of the rules (`check`).
 """
 
 from covector.ir.affine import Affine, Floor, Index, Mod, Symbol, as_affine, floor_div, modulo

@@ -1,8 +1,8 @@
 """Integer expressions: where a read looks, and how far an index runs.
 
-An `Affine` is an integer polynomial over atoms: indices, symbols (extents not yet known), `Floor` and `Mod`, and reads of
-integer tensors (data-dependent positions). In a position it is affine in the indices; products only ever multiply
-an index by symbols, as in ``b*C + c``.
+An `Affine` is an integer polynomial over atoms: indices, symbols (extents not yet known), `Floor` and `Mod`,
+and reads of integer tensors (data-dependent positions). In a position it is affine in the indices; products
+only ever multiply an index by symbols, as in ``b*C + c``.
 """
 
 from __future__ import annotations
@@ -122,8 +122,7 @@ class Affine(Node):
 
     def __repr__(self) -> str:
         parts = [
-            "*".join(([] if abs(c) == 1 else [str(abs(c))]) + [repr(a) for a in monomial])
-            for monomial, c in self.terms
+            "*".join(([] if abs(c) == 1 else [str(abs(c))]) + [repr(a) for a in monomial]) for monomial, c in self.terms
         ]
         signs = ["-" if c < 0 else "+" for _, c in self.terms]
         if self.constant or not parts:
@@ -200,7 +199,9 @@ def modulo(numerator: Affine | Node | int, denominator: Affine | Node | int) -> 
 
 
 def exact_quotient(top: Affine, bottom: Affine) -> Affine | None:
-    """``top / bottom`` where that is a polynomial with integer coefficients and ``bottom`` is one term, otherwise None."""
+    """``top / bottom`` where that is a polynomial with integer coefficients and ``bottom`` is one term, otherwise
+    None.
+    """
     if top.is_constant and top.constant == 0:
         return top
     if bottom.is_constant:

@@ -1,7 +1,7 @@
 """What can be proved about integer expressions from the ranges of their indices.
 
-Every symbol is at least 1 wherever an index runs over it (over an empty extent there is nothing to prove), so a polynomial
-whose coefficients are not negative after ``symbol → symbol + 1`` is not negative.
+Every symbol is at least 1 wherever an index runs over it (over an empty extent there is nothing to prove), so a
+polynomial whose coefficients are not negative after ``symbol → symbol + 1`` is not negative.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The rules of the IR, checked after every pass: an error names the statement and quotes the part that breaks a rule."""
+"""The rules of the IR, checked after every pass: an error names the statement and quotes the part that breaks a
+rule.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Element expressions: the value of one element, in terms of elements of other tensors.
 
-A `Read` is zero outside the bounds of its tensor, and a `Bracket` is a strong zero: where it is 0, so is every product that
-holds it, whatever the other factors are. Both together let the calculus move reads and guards about freely.
+A `Read` is zero outside the bounds of its tensor, and a `Bracket` is a strong zero: where it is 0, so is every
+product that holds it, whatever the other factors are. Both together let the calculus move reads and guards
+about freely.
 """
 
 from __future__ import annotations

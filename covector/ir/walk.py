@@ -1,6 +1,7 @@
 """The one way to walk nodes and the one way to rebuild them.
 
-Within a statement only: a read is a leaf as far as its tensor goes, but its positions are walked. Index extents are not children.
+Within a statement only: a read is a leaf as far as its tensor goes, but its positions are walked. Index extents
+are not children.
 """
 
 from __future__ import annotations
@@ -74,7 +75,9 @@ def walk(node: Node) -> Iterator[Any]:
 
 
 def transform(node: Any, change: Callable[[Any], Any]) -> Any:
-    """Rebuild from the leaves: ``change`` is called with each node once its children are changed, and gives what replaces it."""
+    """Rebuild from the leaves: ``change`` is called with each node once its children are changed, and gives what
+    replaces it.
+    """
     done: dict[Node, Any] = {}
     for current in walk(node):
         done[current] = change(rebuild(current, tuple(done[child] for child in children(current))))

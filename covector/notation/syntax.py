@@ -111,7 +111,9 @@ class Iverson(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Derivative(Syntax):
-    """``∂of/∂by``, both perhaps subscripted, or ``∇by``, where ``of`` is None: the loss. Claims hold these, programs do not."""
+    """``∂of/∂by``, both perhaps subscripted, or ``∇by``, where ``of`` is None: the loss. Claims hold these,
+    programs do not.
+    """
 
     of: Syntax | None
     by: Syntax
@@ -128,7 +130,9 @@ class Declaration(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Definition(Syntax):
-    """``name[indices] = body`` (element form; ``ellipsis`` says that ``...`` came first) or ``name = body``, where ``indices`` is None."""
+    """``name[indices] = body`` (element form; ``ellipsis`` says that ``...`` came first) or ``name = body``, where
+    ``indices`` is None.
+    """
 
     name: str
     indices: tuple[IndexBinding, ...] | None

@@ -1,8 +1,8 @@
 """Dual numbers: the reference interpreter with a tangent beside every value.
 
-Here derivatives are numbers from the start: nothing of the calculus (deltas, rules, reverse accumulation) is used, only the table's
-line for each scalar function. So it is a second opinion on what the calculus derives. Griewank and Walther, Evaluating
-Derivatives, section 3.1.
+Here derivatives are numbers from the start: nothing of the calculus (deltas, rules, reverse accumulation) is
+used, only the table's line for each scalar function. So it is a second opinion on what the calculus derives.
+Griewank and Walther, Evaluating Derivatives, section 3.1.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """The reference interpreter: the definition of the IR, plainly.
 
-A statement is evaluated over the whole grid of its indices at once. A value inside it is an array with one axis for a batch
-(of inputs that are evaluated side by side, as finite differences need), then one axis for every index in scope, of extent 1
-where it does not depend on that index. A reduction adds its indices as last axes and reduces them away.
+A statement is evaluated over the whole grid of its indices at once. A value inside it is an array with one axis
+for a batch (of inputs that are evaluated side by side, as finite differences need), then one axis for every
+index in scope, of extent 1 where it does not depend on that index. A reduction adds its indices as last axes
+and reduces them away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -47,19 +48,27 @@ GRID_LIMIT = 1 << 24
 MEMORY_LIMIT = 1 << 33
 """Bytes that one tensor may take; a larger one is refused."""
 
-_REDUCTIONS = {"sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min, "any": np.any, "all": np.all}
+_REDUCTIONS: dict[str, Callable[..., Any]] = {
+    "sum": np.sum,
+    "prod": np.prod,
+    "max": np.max,
+    "min": np.min,
+    "any": np.any,
+    "all": np.all,
+}
 _NUMPY = {"bool": np.bool_, "int32": np.int32, "int64": np.int64, "float32": np.float32, "float64": np.float64}
 
 
-def evaluate(
-    program: Program, arrays: Mapping[str, Any], extents: Mapping[str, int] | None = None
-) -> dict[str, Array]:
+def evaluate(program: Program, arrays: Mapping[str, Any], extents: Mapping[str, int] | None = None) -> dict[str, Array]:
     """The value of every statement, by name.
 
-    ``arrays`` holds an array (or number) for each input, of its shape; ``extents`` the symbols that no input determines.
-    Raises `ShapeError`, `UnknownNameError`, `BoundsError` (a data-dependent read outside the bounds), `BudgetError`.
+    ``arrays`` holds an array (or number) for each input, of its shape; ``extents`` the symbols that no input
+    determines. Raises `ShapeError`, `UnknownNameError`, `BoundsError` (a data-dependent read outside the
+    bounds), `BudgetError`.
     """
-    given = {t.name: np.asarray(arrays[t.name], dtype=_NUMPY[t.dtype]) for t in program.inputs if t.name in arrays}
+    given: dict[str, Array] = {
+        t.name: np.asarray(arrays[t.name], dtype=_NUMPY[t.dtype]) for t in program.inputs if t.name in arrays
+    }
     bound = bind_extents(program.inputs, given, extents)
     batched = evaluate_batch(program, {name: array[None] for name, array in given.items()}, bound)
     return {name: value[0] for name, value in batched.items()}
@@ -73,7 +82,9 @@ def evaluate_batch(program: Program, arrays: Mapping[str, Array], extents: Mappi
     return {statement.name: values[statement] for statement in program.statements}
 
 
-def evaluate_statement(statement: Compute | Opaque, values: Mapping[Tensor, Array], extents: Mapping[str, int]) -> Array:
+def evaluate_statement(
+    statement: Compute | Opaque, values: Mapping[Tensor, Array], extents: Mapping[str, int]
+) -> Array:
     """The value of one statement, with its batch axis."""
     if isinstance(statement, Opaque):
         raise CovectorError(f"{statement.name}: the reference interpreter knows no function {statement.function!r}")
@@ -100,7 +111,9 @@ def _slab(
         axis = int(np.argmax(shape))
         index, (low, high) = list(ranges.items())[axis]
         middle = (low + high) // 2
-        halves = [_slab(statement, values, extents, {**ranges, index: part}) for part in ((low, middle), (middle, high))]
+        halves = [
+            _slab(statement, values, extents, {**ranges, index: part}) for part in ((low, middle), (middle, high))
+        ]
         return np.concatenate(np.broadcast_arrays(*halves) if shape == () else halves, axis=axis + 1)
     value = Evaluation(values, extents, ranges).value(statement.body, tuple(statement.indices))
     batch = value.shape[0]
@@ -202,10 +215,11 @@ class Evaluation:
                 mask = mask & self.value(factor.condition, scope).astype(bool)
             else:
                 others.append(factor)
-        result = np.ones((1,) * (len(scope) + 1), dtype=np.int64)
+        guarded = len(others) < len(factors)
+        result: Array = np.ones((1,) * (len(scope) + 1), dtype=np.int64)
         for factor in others:
-            result = result * (self.guarded(factor, scope, mask) if len(others) < len(factors) else self.value(factor, scope))
-        return result if len(others) == len(factors) else np.where(mask, result, np.zeros((), result.dtype))
+            result = result * (self.guarded(factor, scope, mask) if guarded else self.value(factor, scope))
+        return np.where(mask, result, np.zeros((), result.dtype)) if guarded else result
 
     def reduce(self, expr: Reduce, scope: tuple[Index, ...]) -> Array:
         """A reduction: its indices become the last axes, and go."""
