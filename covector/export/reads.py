@@ -73,8 +73,8 @@ class Reader:
                 at += 1
         if result == axes or sum(axis.index is None for axis in result):
             return term, axes
-        shape = self.layout.shape(axis.extent for axis in result).strip("()").rstrip(",")
         # The total may be 0, where -1 would not say how many there are.
+        shape = ", ".join(self.layout.sizes(axis.extent for axis in result))
         return self.layout.code.term(ATOM, (term, ATOM), f".reshape({shape})", cheap=True), result
 
     def subscripted(self, term: Term, axes: list[Axis]) -> tuple[Term, list[Axis]]:

@@ -131,13 +131,13 @@ class Layout:
             return values[0]
         if isinstance(operators, str):
             operators = [operators] * (len(values) - 1)
-        inside = ADD if level == COMPARE else level
+        first, rest = (ADD, ADD) if level == COMPARE else (level, level + 1)
         axes = self.union(values)
         parts: list[Part] = []
         for place, value in enumerate(values):
             if place:
                 parts.append(f" {operators[place - 1]} ")
-            parts.append((self.aligned(value, axes), inside + 1 if place else inside))
+            parts.append((self.aligned(value, axes), rest if place else first))
         cheap = all(value.is_weak for value in values)
         return Value(self.code.term(level, *parts, cheap=cheap, hint=hint), axes, kind)
 
@@ -236,8 +236,12 @@ class Layout:
 
     def shape(self, extents: Iterable[Affine]) -> str:
         """A shape as a tuple."""
-        texts = [(self.extent(extent) or ("?", ATOM))[0] for extent in extents]
+        texts = self.sizes(extents)
         return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
+
+    def sizes(self, extents: Iterable[Affine]) -> list[str]:
+        """Extents as source."""
+        return [text[0] for extent in extents if (text := self.extent(extent)) is not None]
 
     def broadcast(self, value: Value, indices: tuple[Index, ...], dtype: str = "") -> Value:
         """The value over all of the indices, in this order; a number of Python's with this dtype."""

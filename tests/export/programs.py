@@ -135,6 +135,7 @@ PROGRAMS: dict[str, Example] = {
     "average pooling": Example("x: (2*H) (2*W)\ny[a:H,b:W] = mean[p:2,q:2](x[2*a+p,2*b+q])"),
     # Shapes.
     "split": Example("x: (M*3)\ny[i:M,j:3] = x[i*3+j]"),
+    "split into a composite extent": Example("x: (M//2*3)\ny[i:M//2,j:3] = x[i*3+j]"),
     "merge": Example("x: M N\ny[i:M*N] = x[i//N, i%N]"),
     "merge and split": Example("x: M 6\ny[i,a:2,b:3] = x[i,a*3+b] ** 2"),
     "upsample": Example("x: M\ny[i:2*M] = x[i//2]"),
