@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeGuard
 
 from covector.ir.element import Apply, Expr, Literal, ScalarFunction
 from covector.notation.styles import Style, decimal
@@ -50,7 +50,7 @@ def with_one_root(multiply: ScalarFunction, tops: list[Any], bottoms: Bottoms) -
     return [root, *(top for top in tops if top not in above)], [pair for pair in bottoms if pair not in below]
 
 
-def _is_sum(expr: Any) -> bool:
+def _is_sum(expr: Any) -> TypeGuard[Apply]:
     return isinstance(expr, Apply) and expr.function.name == "add"
 
 
