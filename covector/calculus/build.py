@@ -59,6 +59,24 @@ def is_apply(expr: Node, name: str) -> bool:
     return isinstance(expr, Apply) and expr.function.name == name
 
 
+def is_exact(expr: Node) -> bool:
+    """Whether an expression compares values for being equal.
+
+    Its sides must stay as they were written: ``x·0.3 - 0.7`` and ``(3·x - 7)/10`` differ in the last digit, and the
+    largest element would no longer be equal to the maximum.
+    """
+    return isinstance(expr, Apply) and expr.function in (EQ, NE) and not _compares_integers(expr)
+
+
+def is_integer_condition(expr: Node) -> bool:
+    """Whether an expression compares two integer expressions."""
+    return isinstance(expr, Apply) and expr.function in (EQ, NE, LT, LE) and _compares_integers(expr)
+
+
+def _compares_integers(expr: Apply) -> bool:
+    return all(isinstance(argument, Affine) for argument in expr.arguments)
+
+
 def terms_of(expr: Expr) -> tuple[Expr, ...]:
     """The terms of a sum; of anything else, itself."""
     return expr.arguments if isinstance(expr, Apply) and expr.function is ADD else (expr,)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from covector.calculus.arithmetic import common_number, fold_root, with_coefficient
-from covector.calculus.build import ADD, MUL, ONE, add, base_exponent, coefficient_of, factors_of, is_apply, mul, power
+from covector.calculus.build import ADD, MUL, ONE, add, base_exponent, coefficient_of, factors_of, is_apply, is_exact, mul, power
 from covector.calculus.canonical import canonical
 from covector.calculus.conditions import opposite
 from covector.ir import Affine, Apply, Bracket, Expr, Read, Reduce, Select, children, rebuild, transform, walk
@@ -26,6 +26,8 @@ def factored(expr: Expr) -> Expr:
 
 
 def _factored(expr: Expr) -> Expr:
+    if is_exact(expr):
+        return expr
     parts = tuple(factored(child) if not isinstance(child, Affine) else child for child in children(expr))
     rebuilt: Expr = rebuild(expr, parts)
     if isinstance(rebuilt, Apply) and rebuilt.function is MUL:

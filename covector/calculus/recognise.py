@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from covector.calculus.arithmetic import ARITHMETIC
 from covector.calculus.build import (
@@ -20,6 +21,7 @@ from covector.calculus.build import (
     coefficient_of,
     factors_of,
     is_apply,
+    is_exact,
     mul,
     number,
     power,
@@ -40,6 +42,7 @@ from covector.ir import (
     children,
     rebuild,
     substitute,
+    transform,
     walk,
 )
 from covector.ir.affine import free
@@ -99,8 +102,10 @@ class Recogniser:
     """Earlier values, and the search for them in expressions."""
 
     def __init__(self, values: Iterable[Value]) -> None:
+        values = tuple(values)
         useful = [v for value in values for v in (value, *inverted(value)) if _is_useful(v)]
         self.values = sorted(useful, key=lambda value: -value.size)
+        self.written = [v for value in values if _is_useful(v := Value(value.tensor, value.tensor.body))]
         self.memo: dict[Expr, Expr] = {}
 
     def __call__(self, expr: Expr) -> Expr:
@@ -116,9 +121,23 @@ class Recogniser:
             found = _find(value, expr)
             if found is not None:
                 return self(found)
+        if is_exact(expr):
+            exact: Expr = transform(expr, self._as_written)
+            return exact
         parts = tuple(self(child) if not isinstance(child, Affine) else child for child in children(expr))
         rebuilt: Expr = rebuild(expr, parts)
         return rebuilt if rebuilt is expr else self(rebuilt)
+
+    def _as_written(self, node: Any) -> Any:
+        """A node that is an earlier value to the letter, read instead of computed."""
+        if isinstance(node, (Affine, Literal, Read)):
+            return node
+        for value in self.written:
+            for binding in match(value.body, node, frozenset(value.tensor.indices)):
+                read = _read(value, binding)
+                if read is not None:
+                    return read
+        return node
 
 
 def _is_useful(value: Value) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from covector.calculus.build import is_exact, is_integer_condition
 from covector.errors import CovectorError
 from covector.ir import Affine, Apply, Expr, Read, Reduce, children, rebuild
 from covector.ir.node import Node
@@ -74,8 +75,8 @@ class Rewriter:
         return self(expr), tuple(dict.fromkeys(self.fired))
 
     def inside(self, expr: Expr) -> Expr:
-        """The expression with its parts rewritten; positions and conditions over integers are not values, and stay."""
-        if isinstance(expr, (Read, Affine)) or _is_integer_condition(expr):
+        """The expression with its parts rewritten; positions, conditions over integers and exact comparisons stay."""
+        if isinstance(expr, (Read, Affine)) or is_integer_condition(expr) or is_exact(expr):
             return expr
         parts: tuple[Any, ...] = tuple(self(child) for child in children(expr))
         result: Expr = rebuild(expr, parts)
@@ -108,11 +109,3 @@ def _kind(expr: Expr) -> str:
     if isinstance(expr, Apply):
         return expr.function.name
     return expr.operation if isinstance(expr, Reduce) else type(expr).__name__
-
-
-def _is_integer_condition(expr: Expr) -> bool:
-    return (
-        isinstance(expr, Apply)
-        and expr.function.name in ("eq", "ne", "lt", "le")
-        and all(isinstance(argument, Affine) for argument in expr.arguments)
-    )
