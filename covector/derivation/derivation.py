@@ -15,7 +15,7 @@ from covector.derivation.markdown import render_markdown
 from covector.derivation.record import Gradient, Record, Step
 from covector.derivation.text import render_text
 from covector.errors import NotationError, UnknownNameError, nearest
-from covector.export import numpy_source
+from covector.export import numpy_module, numpy_source
 from covector.frontend import read_program, trace
 from covector.ir import Compute, Program
 from covector.ir.tensor import program_of
@@ -130,10 +130,7 @@ class Derivation:
 
     def numpy(self) -> str:
         """Python source of the forward and of all gradients that runs with NumPy alone."""
-        record = self.record
-        forward = numpy_source(record.program, "forward")
-        backward = numpy_source(record.gradient_program, "gradients")
-        return _joined(forward, backward)
+        return numpy_module({"forward": self.record.program, "gradients": self.record.gradient_program})
 
     def __str__(self) -> str:
         return self.text()
@@ -257,8 +254,3 @@ def _arguments(program: Program, arrays: tuple[Any, ...], named: Mapping[str, An
             raise UnknownNameError(f"{name!r} {what}", hint="inputs: " + ", ".join(names))
         given[name] = array
     return given
-
-
-def _joined(*sources: str) -> str:
-    """Sources in one module: imports and helpers once, at the top."""
-    return "\n\n".join(source.strip() for source in sources) + "\n"

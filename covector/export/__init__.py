@@ -4,6 +4,6 @@
 named. The source uses nothing of covector.
 """
 
-from covector.export.numpy import numpy_source
+from covector.export.numpy import numpy_module, numpy_source
 
-__all__ = ["numpy_source"]
+__all__ = ["numpy_module", "numpy_source"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from covector.errors import BudgetError, CovectorError
@@ -53,7 +53,21 @@ def numpy_source(program: Program, name: str = "forward", doc: str = "") -> str:
         return A @ x
     <BLANKLINE>
     """
-    return _Function(program, name, doc).source()
+    return _module([_Function(program, name, doc)])
+
+
+def numpy_module(functions: Mapping[str, Program]) -> str:
+    """The source of a module with a function for each program, by name; imports and helpers stand once, at the top."""
+    return _module([_Function(program, name, "") for name, program in functions.items()])
+
+
+def _module(functions: Sequence[_Function]) -> str:
+    sources = [function.source() for function in functions]
+    helpers = dict.fromkeys(helper for function in functions for helper in function.emitter.helpers.values())
+    imports = "import numpy as np"
+    if any(re.search(r"\bmath\.", helper) for helper in helpers):
+        imports = f"import math\n\n{imports}"
+    return "\n\n\n".join([imports, *helpers, *sources]) + "\n"
 
 
 class _Function:
@@ -74,7 +88,7 @@ class _Function:
         self.emitter = Emitter(self.code, self.symbols, tensors, _trusted(program))
 
     def source(self) -> str:
-        """The whole text."""
+        """The text of the function, without imports and helpers."""
         body = self.body()
         header, keywords = self.header()
         signature = ", ".join([*self.inputs.values(), *(["*", *keywords] if keywords else [])])
@@ -85,11 +99,7 @@ class _Function:
         if _risks(self.program):
             lines.insert(0, '@np.errstate(divide="ignore", over="ignore", invalid="ignore")')
         lines += [_INDENT + line for line in (*self.docstring(), *header, *body)]
-        helpers = list(self.emitter.helpers.values())
-        imports = "import numpy as np"
-        if any(re.search(r"\bmath\.", helper) for helper in helpers):
-            imports = f"import math\n\n{imports}"
-        return "\n\n\n".join([imports, *helpers, "\n".join(lines)]) + "\n"
+        return "\n".join(lines)
 
     def docstring(self) -> list[str]:
         """The documentation of the function."""
