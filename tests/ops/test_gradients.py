@@ -13,10 +13,13 @@ import pytest
 
 from covector.calculus.reverse import gradients
 from covector.frontend import read_program
+from covector.ir import Input, Symbol, as_affine
+from covector.ir.tensor import program_of
+from covector.notation.element import instantiate
 from covector.ops import OPERATIONS
 from covector.run.reference import evaluate
-from tests.ops import comparisons, report
-from tests.ops.comparisons import TOLERANCE, Subject
+from tests.ops import comparisons, oracles, report
+from tests.ops.comparisons import TOLERANCE, Subject, relative_error
 from tests.ops.oracles import HAS_TORCH, ORACLES, SCALAR_ORACLES
 
 if HAS_TORCH:
@@ -54,6 +57,66 @@ def test_everything_with_a_derivative_is_tested() -> None:
     assert without == {"one_hot"}
     if HAS_TORCH:
         assert set(TESTED) == set(comparisons.differentiable())
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if operation.axis and name in ORACLES])
+def test_any_axis_may_take_the_place_of_the_last(name: str, axis: int) -> None:
+    extents = tuple(as_affine(Symbol(letter)) for letter in "ABC")
+    inputs = {argument: Input(argument, extents, "float64") for argument in OPERATIONS[name].arguments}
+    program = program_of(instantiate(OPERATIONS[name], inputs, axis=axis)[-1:], inputs.values())
+    rng = np.random.default_rng(0)
+    arrays = {argument: rng.standard_normal((2, 3, 4)) for argument in inputs}
+    moved = [np.moveaxis(array, axis, -1).copy() for array in arrays.values()]
+    value = ORACLES[name](*moved)
+    cotangent = rng.standard_normal(value.shape)
+    expected = oracles.gradients(ORACLES[name], moved, {}, cotangent)
+    keeps_axis = value.ndim == 3
+    found = gradients(program, program.inputs)
+    seed = np.moveaxis(cotangent, -1, axis) if keeps_axis else cotangent
+    values = evaluate(found.gradient_program(program.inputs), {**arrays, "G": seed})
+    for argument, wanted in zip(arrays, expected, strict=True):
+        assert wanted is not None
+        assert relative_error(np.moveaxis(values[f"d{argument}"], axis, -1), wanted) <= TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("add", (3,)),
+        ("sub", (2, 3)),
+        ("mul", (2, 3)),
+        ("matmul", (3, 3)),
+        ("dot", (4,)),
+        ("inner", (2, 3)),
+        ("outer", (3,)),
+        ("linear", (3, 3)),
+        ("pairwise_squared_distances", (4, 2)),
+        ("mse", (2, 3)),
+        ("swiglu", (2, 3)),
+        ("attention", (4, 3)),
+        ("causal_attention", (4, 3)),
+    ],
+)
+def test_an_array_that_is_given_twice_gets_both_cotangents(name: str, shape: tuple[int, ...]) -> None:
+    if name not in ORACLES:
+        pytest.skip("its oracle is PyTorch, which is not installed")
+    operation = OPERATIONS[name]
+    arguments = [argument for argument in operation.arguments if argument != "bias"]
+    x = Input("x", tuple(map(as_affine, shape)), "float64")
+    program = program_of(instantiate(operation, dict.fromkeys(arguments, x))[-1:], [x])
+    rng = np.random.default_rng(0)
+    array = rng.standard_normal(shape)
+    given = [array] * len(arguments)
+    value = ORACLES[name](*given)
+    cotangent = rng.standard_normal(value.shape) if value.shape else np.ones(())
+    expected = sum(found for found in oracles.gradients(ORACLES[name], given, {}, cotangent) if found is not None)
+    found = gradients(program, [x])
+    arrays = {"x": array, "G": cotangent} if value.shape else {"x": array}
+    gradient = found.cotangents[x]
+    values = evaluate(found.gradient_program([x]), arrays)
+    computed = values[gradient.name] if gradient is not None else np.zeros(shape)
+    assert relative_error(computed, np.asarray(expected)) <= TOLERANCE
 
 
 @needs_torch
