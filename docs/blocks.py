@@ -27,7 +27,7 @@ _FIGURE = re.compile(r"(relative error |dual numbers: |最大相对误差 |对�
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, its text, where that begins in the page, and whether it follows the last one directly."""
+    """A fenced block: its language and text, where that begins, and whether it follows the last block directly."""
 
     language: str
     text: str
@@ -43,7 +43,7 @@ def blocks(page: str) -> list[Block]:
     """The fenced blocks of a page.
 
     >>> blocks("```python\\nprint(1)\\n```\\n\\n```text\\n1\\n```\\n")[1]
-    Block(language='text', text='1\\n', start=38, follows=True)
+    Block(language='text', text='1\\n', start=32, follows=True)
     """
     found, end = [], 0
     for match in _FENCE.finditer(page):

@@ -1,7 +1,7 @@
-"""Write what the documentation shows of the library: the pages of operations, the rules, and the outputs of code blocks.
+"""Write what the documentation shows of the library: pages of operations, the rules, the outputs of code blocks.
 
-``python docs/generate.py`` writes what has changed; with ``--check`` it writes nothing, names what is stale, and exits with 1.
-Names of pages or operations limit it to these.
+``python docs/generate.py`` writes what has changed. With ``--check`` it writes nothing, names what is stale, and exits
+with 1. Names of pages or operations limit it to these.
 """
 
 from __future__ import annotations
@@ -141,6 +141,8 @@ def _gradients(operation: Operation) -> Iterator[str]:
     derivation = cv.derive(source)
     data = derivation.json()
     yield _display(statement["latex"] for statement in data["forward"])
+    if any(_pads(statement["element"]) for statement in data["forward"]):
+        yield "A read outside the bounds is 0."
     yield from _matrix_forms((statement["name"], statement["matrix"]) for statement in data["forward"])
     yield "## Gradients"
     seed = f"`{data['seed']}` is ∂L/∂`{data['output']}`, for any scalar L" if data["seed"] else "The output is a scalar"
@@ -155,7 +157,13 @@ def _gradients(operation: Operation) -> Iterator[str]:
         if gradient["zero"]:
             yield f"The gradient with respect to `{name}` is zero."
     yield from _details("Every step", "text", derivation.text())
-    yield from _details("As NumPy", "python", derivation.numpy())
+    # As `python`, it would be formatted with the repository, and differ from what covector writes.
+    yield from _details("As NumPy", "python3", derivation.numpy())
+
+
+def _pads(equation: str) -> bool:
+    """Whether an equation reads 0 outside the bounds, which its formula does not show."""
+    return "pad(" in equation
 
 
 def _without_prime(equation: str) -> str:
@@ -176,9 +184,9 @@ def index_page() -> str:
     parts = [
         _MARK.format(source="the table in covector/ops"),
         "# Operations",
-        f"{len(OPERATIONS)} operations, each one record in `covector/ops/`: its element form, from which value, gradients and"
-        " this documentation are computed. None has a derivative written by hand. They are functions of the matrix form:"
-        " `y = softmax(x, axis=0)`. [Scalar functions](scalar-functions.md) have a page of their own.",
+        f"{len(OPERATIONS)} operations, each one record in `covector/ops/`: its element form, from which value,"
+        " gradients and this documentation are computed. None has a derivative written by hand. They are functions of"
+        " the matrix form: `y = softmax(x, axis=0)`. [Scalar functions](scalar-functions.md) have a page of their own.",
     ]
     families: dict[str, list[Operation]] = {}
     for operation in OPERATIONS.values():
@@ -208,8 +216,8 @@ def scalars_page() -> str:
         " everything else follows from these lines. Outside of the domain the value is not a number. The calculus knows"
         " sums and products, of any number of arguments, itself. Comparisons have no derivative.",
         _table(("function", "what it is", "derivatives", "defined where", "at kinks and edges"), rows),
-        "The notation writes most of them as signs: `a + b`, `a - b`, `-a`, `a * b`, `a / b`, `a ** b`, `a < b`, `a == b`,"
-        " `a and b`.",
+        "The notation writes some of them as signs: `a + b`, `a - b`, `-a`, `a * b`, `a / b`, `a ** b`, `a < b`,"
+        " `a == b`, `a and b`.",
     ]
     return _joined(parts)
 
