@@ -10,10 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from covector.errors import ShapeError
-from covector.frontend.elementwise import ONE, elementwise, lift_all, lighten, listing, literal, number, shape_text
+from covector.frontend.elementwise import (
+    ONE,
+    elementwise,
+    lift_all,
+    lighten,
+    listing,
+    literal,
+    number,
+    shape_text,
+    spread,
+)
 from covector.frontend.lazy import TraceError, is_array
 from covector.frontend.letters import wish
-from covector.ir import Affine, Apply, Expr, Index, Reduce, as_affine, floor_div, modulo
+from covector.ir import Affine, Apply, Bracket, Expr, Index, Literal, Reduce, as_affine, floor_div, modulo
 from covector.ir.affine import exact_quotient, free
 from covector.ir.element import dtype
 from covector.ops import SCALARS
@@ -154,6 +164,93 @@ def as_extent(function: str, value: Any) -> Affine:
     if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
         raise TraceError(f"{function}: an extent is an integer or a symbol, not {type(value).__name__} {value!r}")
     return as_affine(whole(value))
+
+
+def broadcast_to(function: str, given: Any, shape: Sequence[Any]) -> Array:
+    """The same elements repeated along axes of extent 1 and along new leading axes, until the shape is the wanted one.
+
+    Raises `ShapeError` where the array does not broadcast to it.
+    """
+    array = operand(function, given)
+    wanted = [as_extent(function, extent) for extent in shape]
+    if not _broadcasts(array.extents, wanted):
+        raise ShapeError(f"{function}: {listing([array])} does not broadcast to {shape_text(wanted)}")
+    letters = [""] * (len(wanted) - array.ndim) + [wish(index) for index in array.indices]
+    indices = [array.trace.index(extent, letter) for extent, letter in zip(wanted, letters, strict=True)]
+    return array.make(indices, spread(array, indices))
+
+
+def sum_to_size(function: str, given: Any, shape: Sequence[Any]) -> Array:
+    """The sum over leading axes that the shape lacks and over those that have extent 1 in it.
+
+    Raises `ShapeError` where an array of that shape does not broadcast to this one.
+    """
+    array = operand(function, given)
+    wanted = [as_extent(function, extent) for extent in shape]
+    if not _broadcasts(wanted, array.extents):
+        message = f"{function}: {listing([array])} cannot be summed to {shape_text(wanted)}"
+        raise ShapeError(message, hint=f"what has the shape {shape_text(wanted)} does not broadcast to it")
+    lead = array.ndim - len(wanted)
+    ones = (lead + axis for axis, extent in enumerate(wanted) if extent is ONE is not array.extents[lead + axis])
+    total = reduction(function, "sum", array, (*range(lead), *ones), True)
+    return total.make(total.indices[lead:], total.body)
+
+
+def _broadcasts(extents: Sequence[Affine], wanted: Sequence[Affine]) -> bool:
+    """Whether a shape broadcasts to another, without changing it."""
+    lead = len(wanted) - len(extents)
+    return lead >= 0 and all(own in (ONE, wide) for own, wide in zip(extents, wanted[lead:], strict=True))
+
+
+def filled(function: str, shape: Sequence[Any], value: int) -> Array:
+    """A new array of a shape, all of whose elements are a number; one of the extents tells the trace."""
+    extents = [as_extent(function, extent) for extent in shape]
+    like = _among(function, shape)
+    return like.make([like.trace.index(extent) for extent in extents], literal(value))
+
+
+def eye(function: str, rows: Any, columns: Any) -> Array:
+    """The matrix that is 1 on its diagonal and 0 elsewhere."""
+    extents = [as_extent(function, extent) for extent in (rows, columns)]
+    like = _among(function, (rows, columns))
+    row, column = (like.trace.index(extent) for extent in extents)
+    return like.make((row, column), Bracket(Apply(SCALARS["eq"], (as_affine(row), as_affine(column)))))
+
+
+def _among(function: str, shape: Sequence[Any]) -> Array:
+    """An extent that belongs to a trace."""
+    like: Array | None = next((extent for extent in shape if is_array(extent)), None)
+    if like is None:
+        hint = "take an extent from the shape of an array, or write a number, which broadcasts"
+        raise TraceError(f"{function} of integers alone belongs to no array", hint=hint)
+    return like
+
+
+def triangle(function: str, given: Any, offset: Any, lower: bool) -> Array:
+    """The matrices of the last two axes, 0 above (with ``lower``) or below a diagonal."""
+    array = operand(function, given)
+    if array.ndim < 2:
+        raise ShapeError(f"{function} takes matrices, and {listing([array])} has fewer than 2 axes")
+    row, column = array.indices[-2:]
+    ends = as_affine(column), row + as_extent(function, offset)
+    keep = Bracket(Apply(SCALARS["le"], ends if lower else ends[::-1]))
+    body = number(array.body)
+    parts = body.arguments if isinstance(body, Apply) and body.function is SCALARS["mul"] else (body,)
+    plain = isinstance(body, Literal) and body.value == 1
+    return array.make(array.indices, keep if plain else Apply(SCALARS["mul"], (keep, *parts)))
+
+
+def take(function: str, given: Any, at: Any, axis: Any) -> Array:
+    """What stands at one position of an axis, which goes; raises `ShapeError` where it has no such position."""
+    array = operand(function, given)
+    place = axis_of(function, array, axis)
+    position, extent = as_extent(function, at), array.extents[place]
+    if position.is_constant and position.constant < 0:
+        position = extent + position
+    if position.is_constant and extent.is_constant and not 0 <= position.constant < extent.constant:
+        raise ShapeError(f"{function}: axis {place} of {listing([array])} has no position {at!r}")
+    kept = [index for axis, index in enumerate(array.indices) if axis != place]
+    return array.make(kept, array.at([position if i is array.indices[place] else i for i in array.indices]))
 
 
 def reshape(function: str, given: Any, shape: Sequence[Any]) -> Array:

@@ -162,7 +162,96 @@ def reshape(x: Array, /, shape: Any, *more: Any) -> Array:
     >>> trace(lambda x: reshape(x, (-1, 4)), {"x": "M N 4"}).output
     y[i, j] = x[(i)//(N), (i)%(N), j]
     """
-    return axes.reshape("reshape", x, (shape, *more) if more else shape)
+    return axes.reshape("reshape", x, _shape(shape, more))
+
+
+def _shape(shape: Any, more: Sequence[Any]) -> Sequence[Any]:
+    """A shape that is given as one tuple or as extents side by side."""
+    return shape if isinstance(shape, (tuple, list)) and not more else (shape, *more)
+
+
+def broadcast_to(x: Array, /, shape: Any, *more: Any) -> Array:
+    """The elements repeated along axes of extent 1 and along new leading axes.
+
+    Raises `ShapeError` where the array does not broadcast to the shape.
+
+    >>> from covector.frontend.trace import trace
+    >>> trace(lambda x, y: broadcast_to(x, y.shape), {"x": "N", "y": "M N"}).output
+    y2[i, j] = x[j]
+    """
+    return axes.broadcast_to("broadcast_to", x, _shape(shape, more))
+
+
+def sum_to_size(x: Array, /, shape: Any, *more: Any) -> Array:
+    """The sum over leading axes that the shape lacks and over those of extent 1 in it: the adjoint of broadcasting.
+
+    Raises `ShapeError` where what has the shape does not broadcast to the array.
+
+    >>> from covector.frontend.trace import trace
+    >>> trace(lambda x: sum_to_size(x, (3, 1)), {"x": "M 3 N"}).output
+    y[i, j] = sum[k, l](x[k, i, l])
+    """
+    return axes.sum_to_size("sum_to_size", x, _shape(shape, more))
+
+
+def ones(shape: Any, /, *more: Any) -> Array:
+    """A new array of ones.
+
+    >>> from covector.frontend.trace import trace
+    >>> trace(lambda x: ones(x.shape[0], 3), {"x": "N"}).output
+    y[i, j] = 1
+    """
+    return axes.filled("ones", _shape(shape, more), 1)
+
+
+def zeros(shape: Any, /, *more: Any) -> Array:
+    """A new array of zeros.
+
+    >>> from covector.frontend.trace import trace
+    >>> trace(lambda x: zeros(x.shape), {"x": "M N"}).output
+    y[i, j] = 0
+    """
+    return axes.filled("zeros", _shape(shape, more), 0)
+
+
+def eye(n: Any, m: Any = None, /) -> Array:
+    """The identity matrix: 1 on the diagonal, 0 elsewhere; with two extents of that shape.
+
+    >>> from covector.frontend.trace import trace
+    >>> trace(lambda x: eye(x.shape[0]), {"x": "N"}).output
+    y[i, j] = [eq(i, j)]
+    """
+    return axes.eye("eye", n, n if m is None else m)
+
+
+def tril(x: Array, /, k: Any = 0) -> Array:
+    """The lower triangle of matrices, 0 above the diagonal; a positive k counts diagonals above it in.
+
+    >>> from covector.frontend.trace import trace
+    >>> trace(lambda x: tril(x), {"x": "N N"}).output
+    y[i, j] = mul([le(j, i)], x[i, j])
+    """
+    return axes.triangle("tril", x, k, True)
+
+
+def triu(x: Array, /, k: Any = 0) -> Array:
+    """The upper triangle of matrices, 0 below the diagonal; a positive k counts diagonals out.
+
+    >>> from covector.frontend.trace import trace
+    >>> trace(lambda x: triu(x, 1), {"x": "N N"}).output
+    y[i, j] = mul([le(i+1, j)], x[i, j])
+    """
+    return axes.triangle("triu", x, k, False)
+
+
+def take(x: Array, index: Any, /, axis: int) -> Array:
+    """What stands at one position of an axis, which goes; a negative position counts from the end.
+
+    >>> from covector.frontend.trace import trace
+    >>> trace(lambda x: take(x, 2, axis=1), {"x": "M 3 N"}).output
+    y[i, j] = x[i, 2, j]
+    """
+    return axes.take("take", x, index, axis)
 
 
 def expand_dims(x: Array, /, axis: int | Sequence[int]) -> Array:
@@ -240,8 +329,12 @@ _ALIASES = {
 _HERE = (
     *(sum, prod, max, min, any, all, mean, var, std, norm),
     *(matmul, einsum, transpose, reshape, expand_dims, squeeze, select, where, square, greater, greater_equal),
+    *(broadcast_to, sum_to_size, ones, zeros, eye, tril, triu, take),
 )
 _HIDDEN = ("and", "or", "not", "pi")
+
+CREATORS = ("ones", "zeros", "eye")
+"""Functions that take extents only."""
 
 NAMESPACE: dict[str, Callable[..., Array]] = {
     **{name: tensor_function(operation) for name, operation in OPERATIONS.items()},

@@ -12,10 +12,10 @@ from typing import Any
 from covector.errors import CovectorError, NotationError, UnknownNameError, nearest
 from covector.frontend.arrays import Array, Extent, array_of, number_of
 from covector.frontend.elementwise import elementwise
-from covector.frontend.functions import NAMESPACE
+from covector.frontend.functions import CREATORS, NAMESPACE
 from covector.frontend.lazy import Trace
 from covector.frontend.products import matmul
-from covector.ir import Apply, Compute, Input, Opaque
+from covector.ir import Apply, Compute, Input, Opaque, as_affine
 from covector.ir.tensor import program_of
 from covector.notation import syntax
 from covector.notation.element import Scope
@@ -189,6 +189,8 @@ class _Reader:
             raise self.unknown_function(node)
         elements = node.function in _ELEMENTS
         arguments = [self.argument(argument, elements) for argument in node.arguments]
+        if node.function in CREATORS:
+            arguments = [self.extent(argument) for argument in arguments]
         keywords = {key: self.argument(value, False) for key, value in node.keywords}
         try:
             inspect.signature(function).bind(*arguments, **keywords)
@@ -216,6 +218,12 @@ class _Reader:
         if not elements and self.is_plain(node):
             return self.plain(node)
         return self.value(node)
+
+    def extent(self, value: Any) -> Any:
+        """An integer that is given as an extent, made one of this trace."""
+        if isinstance(value, tuple):
+            return tuple(map(self.extent, value))
+        return Extent(self.trace, (), as_affine(value)) if type(value) is int else value
 
     def is_plain(self, node: Syntax) -> bool:
         """Whether a node is a number that is known here, or computed from extents."""
