@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rich.text import Text
+
+from covector.checker import show
 from covector.errors import CovectorError
 
 Answer = Literal["proved", "agrees", "wrong", "not understood"]
@@ -70,6 +73,23 @@ class Verdict:
 
     def __bool__(self) -> bool:
         return self.verdict in ("proved", "agrees")
+
+    def __str__(self) -> str:
+        return show.plain(self)
+
+    def __rich__(self) -> Text:
+        return show.rich_text(self)
+
+    def _repr_html_(self) -> str:
+        return show.html(self)
+
+    def html(self) -> str:
+        """The verdict as an HTML fragment."""
+        return show.html(self)
+
+    def json(self) -> dict[str, Any]:
+        """The verdict as plain data, ready for JSON."""
+        return show.data(self)
 
     def raise_if_wrong(self) -> Verdict:
         """The verdict itself; raises `WrongError` where it is not a true one, with everything that was found."""

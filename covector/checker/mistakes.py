@@ -1,0 +1,271 @@
+"""Mistakes made on purpose: what a true statement becomes by one small change, each with the name of the cause.
+
+Every function takes a true statement and what it may read, and gives the statements that a person who makes this mistake would
+claim, each with one sentence that says what is different.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import permutations
+
+from covector.calculus.build import MINUS_ONE, add, factors_of, is_apply, mul, number, power, terms_of
+from covector.ir import Apply, Bracket, Compute, Expr, Index, Input, Literal, Read, Reduce, Select, Tensor
+from covector.ir import as_affine, is_float, substitute, transform, walk
+from covector.ir.affine import free
+from covector.notation.print import shape_text, text
+from covector.ops import SCALARS
+
+MOST_AXES = 4
+_SMALL = Fraction(1, 50)
+_SWAPPED = {"sin": "cos", "cos": "sin", "exp": "log", "log": "exp", "maximum": "minimum", "minimum": "maximum", "tanh": "sigmoid"}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A true statement, and the tensors that may be taken one for another in it."""
+
+    statement: Compute
+    tensors: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What would be claimed by one mistake: the statement, the name of the cause, and a sentence about it."""
+
+    statement: Compute
+    name: str
+    sentence: str
+
+
+Mistake = Callable[[Truth], Iterator[Guess]]
+
+
+def transposed(truth: Truth) -> Iterator[Guess]:
+    """The axes in another order."""
+    statement = truth.statement
+    if not 2 <= len(statement.indices) <= MOST_AXES:
+        return
+    for order in permutations(range(len(statement.indices))):
+        if order != tuple(range(len(order))):
+            indices = tuple(statement.indices[n] for n in order)
+            shape = shape_text(tuple(index.extent for index in indices), "unicode")
+            right = shape_text(statement.shape, "unicode")
+            what = "the transpose" if len(order) == 2 else f"the right values with the axes in the order {order}"
+            yield Guess(Compute("guess", indices, statement.body), "transposed", f"this is {what}: {shape}, not {right}")
+
+
+def sums(truth: Truth) -> Iterator[Guess]:
+    """A sum left out, or made a mean."""
+    for node in _parts(truth.statement):
+        if not isinstance(node, Reduce) or node.operation != "sum":
+            continue
+        for index in node.indices:
+            rest = tuple(other for other in node.indices if other is not index)
+            over = f"over {index.name} (of {text(index.extent)})"
+            mean = mul(node, power(index.extent, -1))
+            yield _with(truth, node, mean, "mean for sum", f"the sum {over} is taken as a mean")
+            for kept in truth.statement.indices:
+                if kept.extent is index.extent:
+                    body = substitute(node.body, {index: as_affine(kept)})
+                    left = Reduce("sum", rest, body) if rest else body
+                    yield _with(truth, node, left, "missing sum", f"the sum {over} is missing")
+    statement = truth.statement
+    for index in statement.indices:
+        other = Index(f"{index.name}'", index.extent)
+        body = Reduce("sum", (other,), substitute(statement.body, {index: as_affine(other)}))
+        sentence = f"there is a sum over {index.name} too many"
+        yield Guess(Compute("guess", statement.indices, body), "extra sum", sentence)
+        rest = tuple(kept for kept in statement.indices if kept is not index)
+        yield Guess(Compute("guess", rest, body), "extra sum", sentence)
+
+
+def terms(truth: Truth) -> Iterator[Guess]:
+    """A term dropped, doubled, or with the other sign."""
+    for node in _parts(truth.statement):
+        if is_apply(node, "sub"):
+            left, right = node.arguments  # type: ignore[union-attr]
+            found = [left, mul(MINUS_ONE, right)]
+        else:
+            found = list(terms_of(node))
+        if len(found) < 2:
+            continue
+        for n, term in enumerate(found):
+            others = [*found[:n], *found[n + 1 :]]
+            shown = _shown(term)
+            yield _with(truth, node, add(*others), "dropped term", f"the term {shown} is missing")
+            yield _with(truth, node, add(*found, term), "doubled term", f"the term {shown} is there twice")
+            flipped = add(*others, mul(MINUS_ONE, term))
+            yield _with(truth, node, flipped, "sign", f"the sign of the term {shown} is wrong")
+
+
+def factors(truth: Truth) -> Iterator[Guess]:
+    """A factor left out, there twice, or on the wrong side of a quotient."""
+    for node in _parts(truth.statement):
+        if is_apply(node, "div"):
+            top, bottom = node.arguments  # type: ignore[union-attr]
+            yield _with(truth, node, top, "missing factor", f"the division by {_shown(bottom)} is missing")
+            yield _with(truth, node, mul(top, bottom), "wrong exponent", f"{_shown(bottom)} stands above instead of below")
+        found = list(factors_of(node))
+        if len(found) < 2:
+            continue
+        for n, factor in enumerate(found):
+            if isinstance(factor, Literal):
+                continue
+            others = [*found[:n], *found[n + 1 :]]
+            yield _with(truth, node, mul(*others), *_missing(factor))
+            yield _with(truth, node, mul(*found, factor), "extra factor", f"the factor {_shown(factor)} is there twice")
+
+
+def _missing(factor: Expr) -> tuple[str, str]:
+    """The name and the sentence for a factor left out."""
+    if isinstance(factor, Bracket):
+        return "missing condition", f"the condition {text(factor)} is missing"
+    read = any(isinstance(node, Read) and isinstance(node.tensor, Compute) for node in walk(factor))
+    calls = [node for node in walk(factor) if isinstance(node, Apply) and node.function.name not in ("mul", "neg", "div")]
+    if calls or (read and not isinstance(factor, (Read, Reduce))):
+        return "missing derivative of the nonlinearity", f"the factor {_shown(factor)} is missing"
+    return "missing factor", f"the factor {_shown(factor)} is missing"
+
+
+def powers(truth: Truth) -> Iterator[Guess]:
+    """Another exponent."""
+    for node in _parts(truth.statement):
+        if not is_apply(node, "pow") and not is_apply(node, "sqrt"):
+            continue
+        assert isinstance(node, Apply)
+        base = node.arguments[0]
+        literal = node.arguments[1] if len(node.arguments) > 1 else number(Fraction(1, 2))
+        if not (isinstance(literal, Literal) and isinstance(literal.value, Fraction)):
+            continue
+        for other in (literal.value + 1, literal.value - 1, -literal.value, literal.value / 2, literal.value * 2):
+            right = f"{_shown(base)} has the exponent {literal.value}, and here it has {other}"
+            yield _with(truth, node, power(base, other) if other else number(1), "wrong exponent", right)
+
+
+def reads(truth: Truth) -> Iterator[Guess]:
+    """Another tensor of the same shape, or another index, in a read."""
+    statement = truth.statement
+    scope = [*statement.indices, *(i for node in walk(statement.body) if isinstance(node, Reduce) for i in node.indices)]
+    for node in _parts(statement):
+        if not isinstance(node, Read):
+            continue
+        for n, position in enumerate(node.positions):
+            for index in scope:
+                if position.index is not None and position.index is not index and index.extent is position.index.extent:
+                    moved = Read(node.tensor, (*node.positions[:n], as_affine(index), *node.positions[n + 1 :]))
+                    sentence = f"{text(moved)} stands where {text(node)} belongs"
+                    yield _with(truth, node, moved, "wrong index", sentence)
+        if len(node.positions) == 2 and node.tensor.shape[0] is node.tensor.shape[1]:
+            moved = Read(node.tensor, node.positions[::-1])
+            yield _with(truth, node, moved, "transposed", f"{node.tensor.name} stands transposed")
+
+
+def tensors(truth: Truth) -> Iterator[Guess]:
+    """One tensor for another of the same shape: the forward value for the input, or the input for the value."""
+    statement = truth.statement
+    read = dict.fromkeys(node.tensor for node in walk(statement.body) if isinstance(node, Read))
+    for tensor in read:
+        for other in truth.tensors:
+            if other is tensor or other.shape != tensor.shape or not is_float(other.dtype):
+                continue
+            value, given = isinstance(other, Compute), isinstance(tensor, Input)
+            name = "forward value for input" if value and given else "input for forward value"
+            name = "another tensor" if value is not given else name
+            sentence = f"{other.name} stands where {tensor.name} belongs"
+            yield Guess(_reread(statement, tensor, other, None), name, sentence)
+            for node in _parts(statement):
+                if isinstance(node, Read) and node.tensor is tensor:
+                    yield Guess(_reread(statement, tensor, other, node), name, sentence)
+
+
+def functions(truth: Truth) -> Iterator[Guess]:
+    """A scalar function left out, or another one."""
+    for node in _parts(truth.statement):
+        if not isinstance(node, Apply) or len(node.arguments) != 1 or node.function.name in ("neg", "stop", "not"):
+            continue
+        name, (argument,) = node.function.name, node.arguments
+        yield _with(truth, node, argument, "missing function", f"{name} is missing: {_shown(argument)} stands where {_shown(node)} belongs")
+        if name in _SWAPPED:
+            other = Apply(SCALARS[_SWAPPED[name]], node.arguments)
+            yield _with(truth, node, other, "another function", f"{_shown(other)} stands where {_shown(node)} belongs")
+
+
+def epsilons(truth: Truth) -> Iterator[Guess]:
+    """A small constant in another place, or left out."""
+    for node in _parts(truth.statement):
+        exponent = _root(node)
+        if exponent is None or not isinstance(node, Apply):
+            continue
+        base = node.arguments[0]
+        small = [term for term in terms_of(base) if _is_small(term)]
+        if not small or len(small) == len(terms_of(base)):
+            continue
+        rest = add(*(term for term in terms_of(base) if not _is_small(term)))
+        shown = _shown(small[0])
+        half = Fraction(1, 2)
+        outside = power(add(power(rest, half), *small), exponent / half)
+        yield _with(truth, node, outside, "ε in the wrong place", f"{shown} belongs under the root: sqrt({_shown(base)})")
+        added = add(power(rest, exponent), *small)
+        yield _with(truth, node, added, "ε in the wrong place", f"{shown} belongs under the root: sqrt({_shown(base)})")
+        yield _with(truth, node, power(rest, exponent), "missing ε", f"{shown} is missing under the root")
+
+
+def selections(truth: Truth) -> Iterator[Guess]:
+    """The branches of a select exchanged, or one of them everywhere."""
+    for node in _parts(truth.statement):
+        if isinstance(node, Select):
+            swapped = Select(node.condition, node.otherwise, node.then)
+            yield _with(truth, node, swapped, "wrong case", "the two cases are exchanged")
+            for branch in (node.then, node.otherwise):
+                yield _with(truth, node, branch, "missing condition", f"the case distinction {text(node.condition)} is missing")
+
+
+def _root(node: Expr) -> Fraction | None:
+    """The exponent of a power with a half in it."""
+    if is_apply(node, "sqrt"):
+        return Fraction(1, 2)
+    if is_apply(node, "rsqrt"):
+        return Fraction(-1, 2)
+    literal = node.arguments[1] if is_apply(node, "pow") else None  # type: ignore[union-attr]
+    exact = literal.value if isinstance(literal, Literal) else None
+    return exact if isinstance(exact, Fraction) and exact.denominator == 2 else None
+
+
+def _is_small(term: Expr) -> bool:
+    if isinstance(term, Literal) and isinstance(term.value, Fraction):
+        return 0 < term.value <= _SMALL
+    return isinstance(term, Read) and not term.positions and term.tensor.name in ("eps", "epsilon", "ε")
+
+
+def _parts(statement: Compute) -> Iterable[Expr]:
+    """The expressions in a body, the whole first."""
+    kinds = (Apply, Read, Reduce, Bracket, Select)
+    return [node for node in reversed(list(walk(statement.body))) if isinstance(node, kinds)]
+
+
+def _with(truth: Truth, node: Expr, new: Expr, name: str, sentence: str) -> Guess:
+    """The statement with one part replaced."""
+    statement = truth.statement
+    body = transform(statement.body, lambda part: new if part is node else part)
+    return Guess(Compute("guess", statement.indices, body), name, sentence)
+
+
+def _reread(statement: Compute, tensor: Tensor, other: Tensor, only: Read | None) -> Compute:
+    def change(node: object) -> object:
+        here = isinstance(node, Read) and node.tensor is tensor and (only is None or node is only)
+        return Read(other, node.positions) if here and isinstance(node, Read) else node
+
+    return Compute("guess", statement.indices, transform(statement.body, change))
+
+
+def _shown(expr: Expr) -> str:
+    """An expression in a sentence, shortened."""
+    shown = text(expr)
+    return shown if len(shown) <= 60 else f"{shown[:57]}…"
+
+
+MISTAKES: tuple[Mistake, ...] = (transposed, sums, terms, factors, tensors, reads, powers, epsilons, functions, selections)
+"""Every kind of mistake that is tried, the likeliest first."""
