@@ -55,7 +55,7 @@ def check(
     if isinstance(of, Forward):
         return check_formula(claim, of, where=where)
     if of is None:
-        return check_formula(claim, None, scope=_declared(given), where=where)
+        return check_formula(claim, None, scope=declared(given), where=where)
     return check_formula(claim, Forward(_program(of, given), cotangent), where=where)
 
 
@@ -198,7 +198,7 @@ def _program(of: Source, shapes: Mapping[str, Any]) -> Program:
     )
 
 
-def _declared(shapes: Mapping[str, Shape]) -> Scope:
+def declared(shapes: Mapping[str, Shape]) -> Scope:
     """The scope of an equality without a forward: the inputs whose shapes are given."""
     scope = Scope()
     for name, shape in shapes.items():

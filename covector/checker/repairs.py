@@ -25,7 +25,8 @@ class Repair:
 
 def repairs(reading: Reading) -> Iterator[Repair]:
     """Changes to try, the likeliest first."""
-    tries = (_wrapped, _positions, _letters) if reading.element else (_products, _transposes, _wrapped, _axes)
+    matrix = (_axes, _products, _transposes, _wrapped, _extra)
+    tries = (_positions, _letters, _deltas, _reductions, _extra) if reading.element else matrix
     for make in tries:
         yield from make(reading)
 
@@ -182,6 +183,62 @@ def _letters(reading: Reading) -> Iterator[Repair]:
                     said = f"{node.name}[{','.join(_letter(reading, p) for p in moved)}]"
                     sentence = f"{_said(reading, node)} stands where {said} belongs"
                     yield Repair(_replaced(reading, node, replace(node, positions=moved)), "wrong index", sentence)
+
+
+def _deltas(reading: Reading) -> Iterator[Repair]:
+    """Another index on one side of a delta or a condition."""
+    letters = [index.name for index in reading.true.indices]
+    letters += [b.name for n in _each(reading, syntax.Reduction) for b in n.indices]  # type: ignore[attr-defined]
+    for node in _each(reading, syntax.Syntax, _compares):
+        fields = node.operands if isinstance(node, syntax.Operator) else node.arguments  # type: ignore[attr-defined]
+        for n, side in enumerate(fields):
+            for letter in dict.fromkeys(letters):
+                if isinstance(side, syntax.Name) and side.name != letter:
+                    moved = (*fields[:n], replace(side, name=letter), *fields[n + 1 :])
+                    if isinstance(node, syntax.Operator):
+                        new: Syntax = replace(node, operands=moved)
+                    else:
+                        new = replace(node, arguments=moved)  # type: ignore[call-arg]
+                    sentence = f"{side.name} stands where {letter} belongs in {_said(reading, node)}"
+                    yield Repair(_replaced(reading, node, new), "wrong index", sentence)
+
+
+def _compares(node: Syntax) -> bool:
+    if isinstance(node, syntax.Operator):
+        return node.symbol in ("==", "!=", "<", "<=")
+    return isinstance(node, syntax.Call) and node.function in ("δ", "delta")
+
+
+def _reductions(reading: Reading) -> Iterator[Repair]:
+    """A mean where a sum belongs, or the other way round."""
+    for node in _each(reading, syntax.Reduction):
+        assert isinstance(node, syntax.Reduction)
+        other = {"sum": "mean", "mean": "sum", "max": "sum", "min": "max"}.get(node.operation)
+        if other:
+            name, sentence = f"{node.operation} for {other}", f"{_said(reading, node)} should be a {other}"
+            yield Repair(_replaced(reading, node, replace(node, operation=other)), name, sentence)
+
+
+def _extra(reading: Reading) -> Iterator[Repair]:
+    """A term or a factor that does not belong there, or a term with the other sign."""
+    for node in _each(reading, syntax.Operator):
+        assert isinstance(node, syntax.Operator)
+        if node.symbol not in ("+", "-", "*", "/"):
+            continue
+        for n, operand in enumerate(node.operands):
+            rest = (*node.operands[:n], *node.operands[n + 1 :])
+            if node.symbol in ("-", "/"):
+                rest = node.operands[: 1 if n else 0]
+            if not rest:
+                continue
+            kept = rest[0] if len(rest) == 1 else replace(node, operands=rest)
+            what = "term" if node.symbol in ("+", "-") else "factor"
+            sentence = f"the {what} {_said(reading, operand)} does not belong there"
+            yield Repair(_replaced(reading, node, kept), f"extra {what}", sentence)
+        if node.symbol in ("+", "-") and len(node.operands) == 2:
+            flipped = replace(node, symbol="-" if node.symbol == "+" else "+")
+            sentence = f"the sign of {_said(reading, node.operands[1])} is wrong"
+            yield Repair(_replaced(reading, node, flipped), "sign", sentence)
 
 
 def _letter(reading: Reading, node: Syntax) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import typer
 
+from covector.cli.check import CODES as CHECK_CODES
+from covector.cli.check import check
 from covector.cli.derive import Request, derivation_text
 from covector.cli.files import guarded, source_text, write
 from covector.cli.ops import operation_text, table_text
@@ -105,6 +107,9 @@ def derive(
             raise CovectorError("--numpy and --format exclude each other: the one is Python source, the other a page")
         request = Request(source_text(source, file), wrt, shape, style.value, lang.value, numpy, less, output is None)
         write(derivation_text(request), output)
+
+
+app.command(epilog=CHECK_CODES)(check)
 
 
 @app.command(epilog=CODES)
