@@ -157,8 +157,8 @@ def _gradients(operation: Operation) -> Iterator[str]:
         if gradient["zero"]:
             yield f"The gradient with respect to `{name}` is zero."
     yield from _details("Every step", "text", derivation.text())
-    # As `python`, it would be formatted with the repository, and differ from what covector writes.
-    yield from _details("As NumPy", "python3", derivation.numpy())
+    # Not as `python`: that is formatted with the repository, and would differ from what covector writes.
+    yield from _details("As NumPy", "numpy", derivation.numpy())
 
 
 def _pads(equation: str) -> bool:

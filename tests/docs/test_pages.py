@@ -13,6 +13,7 @@ from covector.cli.app import app
 from covector.cli.files import BAD_INPUT, BROKEN_PIPE, INTERRUPTED, WITHHELD
 from covector.notation import build, tokens
 from covector.run import reference
+from tests.support.katex import katex_errors
 from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +41,13 @@ def test_links_lead_somewhere(path: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)\)", prose)
     broken = [link for link in links if "://" not in link and not (path.parent / link).exists()]
     assert broken == []
+
+
+def test_katex_takes_every_formula() -> None:
+    pages = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").rglob("*.md")))
+    formulas = re.findall(r"^\$\$\n(.*?)\n\$\$$", pages, re.DOTALL | re.MULTILINE)
+    assert len(formulas) > 100
+    assert katex_errors(formulas) == []
 
 
 def test_the_readme_opens_with_three_sentences() -> None:
