@@ -2,7 +2,7 @@
 
 A program uses every kind of position (strides, dilations, shifts, windows, reversed, repeated, floor and modulus,
 data-dependent), every reduction and scalar function, brackets, selects with branches that must not be evaluated,
-`stop`, padding, and statements that read earlier ones. Arguments of functions are kept inside their domains by wrapping them.
+`stop`, padding, and statements that read earlier ones. Arguments of functions are wrapped to stay inside the domains.
 """
 
 from __future__ import annotations
