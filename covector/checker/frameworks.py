@@ -112,7 +112,9 @@ def _used(code: CodeType, names: Mapping[str, Any]) -> Framework | None:
     """The library whose modules or functions the code of a function speaks of."""
     for name in code.co_names:
         value = names.get(name)
-        module = getattr(value, "__name__", "") if isinstance(value, type(sys)) else getattr(value, "__module__", "") or ""
+        module = (
+            getattr(value, "__name__", "") if isinstance(value, type(sys)) else getattr(value, "__module__", "") or ""
+        )
         root = str(module).partition(".")[0]
         if root in ("torch", "jax"):
             return TORCH if root == "torch" else JAX
@@ -175,7 +177,7 @@ class OwnGradients:
         if is_torch_function(self.of):
             apply: Callable[..., Any] = self.of.apply
             return apply
-        return self._module_call(arrays) if is_torch_module(self.of) else self.of  # type: ignore[no-any-return]
+        return self._module_call(arrays) if is_torch_module(self.of) else self.of
 
     def _module_call(self, arrays: Mapping[str, Any]) -> Callable[..., Any]:
         import torch

@@ -15,16 +15,30 @@ from covector.checker.functions_signature import Context, Signature, gradients_i
 from covector.checker.functions_truth import Forward
 
 Array = NDArray[Any]
+Native = Mapping[str, Any]
 
 
 class Claim(Protocol):
     """Something that gives gradients."""
 
-    framework: Framework
-    none_is_zero: bool
-    reading: str
+    @property
+    def framework(self) -> Framework:
+        """The library whose arrays it takes."""
+        ...
 
-    def gradients(self, arrays: Mapping[str, Any], cotangents: Sequence[Any], plain: Mapping[str, Array]) -> dict[str, Any]:
+    @property
+    def none_is_zero(self) -> bool:
+        """Whether None stands for a gradient that is zero."""
+        ...
+
+    @property
+    def reading(self) -> str:
+        """How it was understood, where that was a choice."""
+        ...
+
+    def gradients(
+        self, arrays: Mapping[str, Any], cotangents: Sequence[Any], plain: Mapping[str, Array]
+    ) -> dict[str, Any]:
         """The gradient of every wanted input, as it was returned."""
         ...
 
@@ -35,7 +49,7 @@ class Claim(Protocol):
 
 @dataclass
 class ForwardCall:
-    """A forward that is a function of arrays of a library: ``f(x, …)``, ``f(ctx, x, …)``, or one that returns (y, cache)."""
+    """A forward that is a function of arrays: ``f(x, …)``, ``f(ctx, x, …)``, or one that returns (y, cache)."""
 
     function: Callable[..., Any]
     names: tuple[str, ...]
@@ -82,7 +96,9 @@ class HandWritten:
         """How it is called, where that was a choice."""
         return self.signature.reading
 
-    def gradients(self, arrays: Mapping[str, Any], cotangents: Sequence[Any], plain: Mapping[str, Array]) -> dict[str, Any]:
+    def gradients(
+        self, arrays: Mapping[str, Any], cotangents: Sequence[Any], plain: Mapping[str, Array]
+    ) -> dict[str, Any]:
         """What it returns, by input."""
         outputs: list[Any] = []
         cache: Any = None
@@ -113,7 +129,9 @@ class Own:
         """The library."""
         return self.own.framework
 
-    def gradients(self, arrays: Mapping[str, Any], cotangents: Sequence[Any], plain: Mapping[str, Array]) -> dict[str, Any]:
+    def gradients(
+        self, arrays: Mapping[str, Any], cotangents: Sequence[Any], plain: Mapping[str, Array]
+    ) -> dict[str, Any]:
         """What the library computes."""
         found = self.own.run(arrays, cotangents).gradients
         return {name: found.get(name) for name in self.wanted}
@@ -144,16 +162,17 @@ class Twice:
         found = self.own.run(arrays, [arrays[name] for name in self.cotangents], create_graph).gradients
         return [found[name] if found[name] is not None else 0 * arrays[name] for name in self.inner]
 
-    def gradients(self, arrays: Mapping[str, Any], cotangents: Sequence[Any], plain: Mapping[str, Array]) -> dict[str, Any]:
+    def gradients(
+        self, arrays: Mapping[str, Any], cotangents: Sequence[Any], plain: Mapping[str, Array]
+    ) -> dict[str, Any]:
         """The second gradients along the cotangents."""
         outer = (*self.own.names, *self.cotangents)
         floats = (*self.own.floats, *self.cotangents)
-        whole = OwnGradients(lambda *values: self._flat(dict(zip(outer, values, strict=True))), self.framework, outer, floats)
+        whole = OwnGradients(
+            lambda *values: self._flat(dict(zip(outer, values, strict=True))), self.framework, outer, floats
+        )
         found = whole.run(arrays, cotangents).gradients
         return {name: found[name] for name in self.wanted}
-
-    def _flat(self, arrays: Mapping[str, Any]) -> tuple[Any, ...]:
-        return tuple(self.first(arrays, create_graph=True))
 
     def values(self, arrays: Mapping[str, Any]) -> list[Any] | None:
         """The first gradients."""

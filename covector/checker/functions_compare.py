@@ -45,8 +45,8 @@ class Point:
 class Difference:
     """What is wrong with the gradient of one input at one point.
 
-    ``kind`` is missing, array, shape, dtype, nan, value, slope, count, raises, mutates, random or forward; ``wrong`` marks the
-    coordinates where numbers differ; ``error`` is relative to the largest of the true gradient.
+    ``kind`` is missing, array, shape, dtype, nan, value, slope, count, raises, mutates, random or forward; ``wrong``
+    marks the coordinates where numbers differ; ``error`` is relative to the largest of the true gradient.
     """
 
     input: str
@@ -66,7 +66,7 @@ class Difference:
 
 @dataclass
 class Outcome:
-    """What came of one point: the differences, how many numbers were compared, and the largest error that was let pass."""
+    """What came of one point: the differences, how many numbers were compared, and the largest error let pass."""
 
     point: Point
     differences: list[Difference] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What a function is tried on: shapes with symbols, domains, examples and generators, and the arrays drawn from them."""
+"""What a function is tried on: shapes with symbols, domains, examples, generators, and arrays drawn from them."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ DOMAINS = ("positive", "nonnegative", "unit", "nonzero", "probabilities", "symme
 BATCH = ("B1", "B2", "B3")
 """What the axes that ``...`` stands for are called."""
 
+DESCRIBED = 'an input is described as "M N", "M (2*F) positive", "N int<V"'
+
 _WORD = re.compile(r"\([^()]*\)|\.\.\.|int\s*<\s*\w+|[^\s,]+")
 _RANGES = (None, (0.2, 0.9), (1.1, 2.5))
 
@@ -35,8 +37,8 @@ _RANGES = (None, (0.2, 0.9), (1.1, 2.5))
 class Spec:
     """One input: its extents as written (``...`` for any number of axes), and what its numbers are.
 
-    ``limit`` bounds the integers of an index; ``example`` is an array to try first and to stay near, ``generator`` draws
-    one from a generator of random numbers.
+    ``limit`` bounds the integers of an index; ``example`` is an array to try first and to stay near, ``generator``
+    draws one from a generator of random numbers.
     """
 
     name: str
@@ -101,9 +103,7 @@ class Inputs:
                 found.update(dict.fromkeys(_names_in(extent)))
         return tuple(found)
 
-    def draw(
-        self, sizes: Sizes, rank: int, rng: Generator, attempt: int = 0, moved: bool = False
-    ) -> dict[str, Array]:
+    def draw(self, sizes: Sizes, rank: int, rng: Generator, attempt: int = 0, moved: bool = False) -> dict[str, Array]:
         """Arrays for all inputs, in float64 or integers.
 
         Later attempts keep to narrower ranges; ``moved`` asks for points near the examples instead of the examples.
@@ -111,7 +111,9 @@ class Inputs:
         if self.whole is not None:
             return _named(self.whole(rng), self.names)
         drawn = {spec.name: _draw(spec, sizes, rank, rng, attempt) for spec in self.specs}
-        return {s.name: _near(drawn[s.name], rng) if moved and s.example is not None else drawn[s.name] for s in self.specs}
+        return {
+            s.name: _near(drawn[s.name], rng) if moved and s.example is not None else drawn[s.name] for s in self.specs
+        }
 
     def draw_whole_numbers(self, sizes: Sizes, rank: int, rng: Generator) -> dict[str, Array]:
         """Small whole numbers where the domain allows them, for a counterexample that can be followed by hand."""
@@ -168,23 +170,21 @@ def _from_text(name: str, text: str) -> Spec:
     Spec(name='x', extents=('...', 'D'), domain='positive', limit='', dtype='float64', example=None, generator=None)
     """
     extents: list[str] = []
-    found = {"domain": "", "limit": "", "dtype": "float64"}
+    domain, limit, dtype = "", "", "float64"
     for word in _WORD.findall(text):
         if word.startswith("int") and "<" in word:
-            found |= {"dtype": "int64", "limit": word.partition("<")[2].strip()}
+            dtype, limit = "int64", word.partition("<")[2].strip()
         elif word in DOMAINS:
-            found["domain"] = word
+            domain = word
         elif word in DTYPES:
-            found["dtype"] = word
+            dtype = word
         elif word != "()":
             _names_in(word)
             extents.append(word)
-    return Spec(name, tuple(extents), **found)
+    return Spec(name, tuple(extents), domain, limit, dtype)
 
 
-def _example(
-    name: str, array: Array, generator: Callable[[Generator], Any] | None = None, keep: bool = True
-) -> Spec:
+def _example(name: str, array: Array, generator: Callable[[Generator], Any] | None = None, keep: bool = True) -> Spec:
     dtype = "bool" if array.dtype == bool else "int64" if array.dtype.kind in "iu" else "float64"
     held = array.astype(dtype) if keep and generator is None else None
     return Spec(name, tuple(map(str, array.shape)), dtype=dtype, example=held, generator=generator)
@@ -296,7 +296,9 @@ def _tree(text: str) -> ast.expr:
     try:
         return ast.parse(text, mode="eval").body
     except SyntaxError:
-        raise NotationError(f"{text!r} is no extent", hint='an input is described as "M N", "M (2*F) positive"') from None
+        raise NotationError(
+            f"{text!r} is no extent", hint='an input is described as "M N", "M (2*F) positive"'
+        ) from None
 
 
 def _value(node: ast.expr, sizes: Sizes) -> int:
@@ -322,5 +324,5 @@ def _names_in(extent: str) -> Iterator[str]:
     nodes = ast.walk(_tree(extent))
     found = [node for node in nodes if isinstance(node, (ast.Name, ast.Constant, ast.BinOp))]
     if not found:
-        raise NotationError(f"{extent!r} is no extent", hint='an input is described as "M N", "M (2*F) positive"')
+        raise NotationError(f"{extent!r} is no extent", hint=DESCRIBED)
     return iter([node.id for node in found if isinstance(node, ast.Name)])

@@ -10,18 +10,19 @@ from typing import Any
 from covector.errors import NotationError
 
 COTANGENTS = frozenset(
-    "grad_output grad_outputs grad_out output_grad out_grad grad gout g_out dout dy dY dz dZ dout_ dl_dy dL dloss g G"
-    " upstream upstream_grad upstream_gradient grad_y cotangent cotangents ct cot delta".split()
+    {"grad_output", "grad_outputs", "grad_out", "output_grad", "out_grad", "grad", "gout", "g_out", "grad_y", "g", "G"}
+    | {"dout", "dy", "dY", "dz", "dZ", "dl_dy", "dL", "dloss", "upstream", "upstream_grad", "upstream_gradient"}
+    | {"cotangent", "cotangents", "ct", "cot", "delta"}
 )
 """Names by which the cotangent of the output is known among parameters."""
 
-CACHES = frozenset("cache ctx context saved residuals res memory saved_tensors".split())
+CACHES = frozenset(["cache", "ctx", "context", "saved", "residuals", "res", "memory", "saved_tensors"])
 """Names by which what the forward kept is known."""
 
-VALUES = frozenset("output out outputs y result value".split())
+VALUES = frozenset(["output", "out", "outputs", "y", "result", "value"])
 """Names by which the value of the forward is known."""
 
-HINT = 'say how it is called: signature="x, weight, grad_output"; its words are inputs, grad_output, output, cache, *inputs'
+HINT = 'say how it is called: signature="x, weight, grad_output"; also *inputs, output and cache'
 
 
 class Misreturn(Exception):
@@ -80,8 +81,8 @@ class Signature:
 def signature_of(backward: Callable[..., Any], names: Sequence[str], said: str | None, output: str = "") -> Signature:
     """How a backward is called, from what the user said or from the names of its parameters.
 
-    Names that are inputs are those; names such as ``grad_output``, ``dout``, ``dy``, ``G`` or ``d<output>`` are the cotangent.
-    Otherwise the inputs come in order and the cotangent last. Raises `NotationError` where neither fits.
+    Names that are inputs are those; names such as ``grad_output``, ``dout``, ``dy``, ``G`` or ``d<output>`` are the
+    cotangent. Otherwise the inputs come in order and the cotangent last. Raises `NotationError` where neither fits.
 
     >>> signature_of(lambda G, x, w: None, ["x", "w"], None).roles
     ('cotangent', 'input x', 'input w')
@@ -111,7 +112,9 @@ def _by_count(parameters: Sequence[str], roles: Sequence[str | None], names: Seq
     if len(parameters) == len(names):
         return Signature(inputs, "it takes the inputs in order and no cotangent")
     shown = ", ".join(parameters)
-    raise NotationError(f"how the backward ({shown}) is called is not clear for the inputs {', '.join(names)}", hint=HINT)
+    raise NotationError(
+        f"how the backward ({shown}) is called is not clear for the inputs {', '.join(names)}", hint=HINT
+    )
 
 
 def _in_order(names: Sequence[str], reading: str) -> Signature:
@@ -172,7 +175,9 @@ def gradients_in(result: Any, names: Sequence[str], floats: Sequence[str], wante
         raise Misreturn("no gradient", f"it returns {what} instead of gradients", tuple(wanted))
     if len(wanted) != 1:
         shown = ", ".join(wanted)
-        raise Misreturn("wrong number of gradients", f"it returns one array, and there are {len(wanted)} inputs: {shown}")
+        raise Misreturn(
+            "wrong number of gradients", f"it returns one array, and there are {len(wanted)} inputs: {shown}"
+        )
     return {wanted[0]: result}
 
 

@@ -1,7 +1,7 @@
 """The true gradients: derived where the forward is a program of covector, otherwise by differences in float64.
 
-Differences: the central one of fourth order at two steps, with Richardson extrapolation, whose change is the error estimate;
-where a NumPy forward takes complex numbers, the complex step beside it (Squire and Trapp, SIAM Review 40, 1998).
+Differences: the central one of fourth order at two steps, with Richardson extrapolation, whose change is the error
+estimate; where a NumPy forward takes complex numbers, the complex step (Squire and Trapp, SIAM Review 40, 1998).
 One-sided slopes that do not meet are a kink, and that coordinate is left out.
 """
 
@@ -27,15 +27,15 @@ STEP = 1e-3
 COMPLEX_STEP = 1e-30
 DIRECTIONS = 6
 BLOCK = 192
-"""Coordinates of a tensor over the limit that are compared, in blocks at random places; beside them, random directions."""
+"""Coordinates that are compared of a tensor over the limit, in blocks at random places, beside random directions."""
 
 
 @dataclass
 class Slopes:
     """The true gradient of one input, as far as it is known.
 
-    ``value`` and ``error`` (absolute) count where ``known`` is true; ``directions`` are (direction, slope, error) for a tensor
-    that has too many coordinates.
+    ``value`` and ``error`` (absolute) count where ``known`` is true; ``directions`` are (direction, slope, error) for a
+    tensor that has too many coordinates.
     """
 
     value: Array
@@ -213,7 +213,7 @@ class Line:
 
     def slope(self, direction: Array) -> tuple[float, float, str | None]:
         """The slope, its error, and why it is not known (None where it is)."""
-        found = (0.0, np.inf, "ill-conditioned")
+        found: tuple[float, float, str | None] = (0.0, np.inf, "ill-conditioned")
         for shrink in (1.0, 1 / 32):
             found = self._slope(direction, STEP * shrink * self.typical)
             if found[2] != "ill-conditioned":
