@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -13,6 +13,7 @@ import numpy as np
 from covector.checker.points import RANGES, Extents, drawn, main_shapes, run, work
 from covector.errors import CovectorError
 from covector.ir import Affine, Compute, Input, Reduce, Tensor, walk
+from covector.ir.affine import free
 from covector.ir.tensor import program_of, read_tensors
 from covector.notation.print import text
 from covector.run.extents import evaluate_extent
@@ -77,6 +78,8 @@ class Bench:
     def values(self, guess: Compute) -> list[Array] | None:
         """The values of a statement at every spot; None where it has none."""
         if guess not in self.memo:
+            if free(guess.body) - set(guess.indices):
+                return None
             try:
                 self.memo[guess] = [self._value(guess, spot) for spot in self.spots]
             except (CovectorError, KeyError, ZeroDivisionError, OverflowError):
@@ -102,24 +105,22 @@ class Bench:
         if left is None or right is None:
             return None
         ratios = [_ratio(a, b) for a, b in zip(left, right, strict=True)]
-        known = [ratio for ratio in ratios if ratio is not None]
-        if any(ratio != ratio for ratio in known) or not known:
+        known = {place: ratio for place, ratio in enumerate(ratios) if ratio is not None}
+        if any(ratio != ratio for ratio in known.values()) or not known:
             return None
-        if all(abs(ratio - 1) < _RELATIVE for ratio in known):
+        if all(abs(ratio - 1) < _RELATIVE for ratio in known.values()):
             return Factor()
-        if exactly or len(known) < len(ratios):
-            return None
-        return self._named(known)
+        return None if exactly else self._named(known)
 
-    def _named(self, ratios: list[float]) -> Factor | None:
-        number = _rational(ratios)
+    def _named(self, ratios: Mapping[int, float]) -> Factor | None:
+        number = _rational(list(ratios.values()))
         if number is not None:
             return Factor(number)
         if len({spot.extents.get(name) for spot in self.spots for name in spot.extents}) < 2 and not self.scalars:
             return None
         for name, extent, values in self.multipliers:
             for power in (1, -1):
-                number = _rational([r / v**power for r, v in zip(ratios, values, strict=True) if v])
+                number = _rational([r / values[place] ** power for place, r in ratios.items() if values[place]])
                 if number is not None:
                     return Factor(number, name, power, extent)
         return None

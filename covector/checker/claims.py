@@ -60,7 +60,9 @@ def parse_claim(text: str, where: str | None = None) -> list[Claim]:
     signs = [place for place in _top(text, start) if _assigns(text, place) and not _conditional(text, start, place)]
     if not signs:
         hint = "write what is claimed to be equal: dweight = G.T @ input"
-        raise NotationError("a claim has two sides, and here is no '='", source=text, span=(start, len(text)), hint=hint)
+        raise NotationError(
+            "a claim has two sides, and here is no '='", source=text, span=(start, len(text)), hint=hint
+        )
     left = _side(text, start, signs[0])
     ends = [*signs[1:], len(text)]
     return [
@@ -106,7 +108,8 @@ def _condition(text: str, start: int, end: int, source: str) -> Syntax:
         span = None if error.span is None else (error.span[0] + start - 1, error.span[1] + start - 1)
         raise NotationError(error.message, source=source, span=span, hint=error.hint) from None
     assert isinstance(tree, syntax.Iverson)
-    return rebuilt(tree.condition, lambda node: _moved(node, start - 1))
+    moved: Syntax = rebuilt(tree.condition, lambda node: _moved(node, start - 1))
+    return moved
 
 
 def _moved(node: Syntax, by: int) -> Syntax:
@@ -164,5 +167,5 @@ def rebuilt(node: Any, change: Callable[[Any], Any]) -> Any:
         if isinstance(node, tuple):
             return tuple(rebuilt(part, change) for part in node)
         return node
-    names = type(node).__match_args__[1:]
+    names: tuple[str, ...] = type(node).__match_args__[1:]
     return change(type(node)(node.span, *(rebuilt(getattr(node, name), change) for name in names)))

@@ -99,9 +99,11 @@ class Pair:
             return None
         batch = max((array.shape[0] for array in arrays.values()), default=1)
         given, wanted = (_batched(values[side], batch) for side in (self.claimed, self.true))
-        finite = np.isfinite(wanted)
+        finite: Array = np.isfinite(wanted)
         for statement in self.truth.statements:
-            finite &= _fit(np.isfinite(values[statement]).reshape(values[statement].shape[0], -1).all(axis=1), wanted)
+            finite = finite & _fit(
+                np.isfinite(values[statement]).reshape(values[statement].shape[0], -1).all(axis=1), wanted
+            )
         return Point(extents, arrays, values, given, wanted, finite)
 
     def points(self) -> Iterator[Point]:

@@ -12,15 +12,39 @@ from fractions import Fraction
 from itertools import permutations
 
 from covector.calculus.build import MINUS_ONE, add, factors_of, is_apply, mul, number, power, terms_of
-from covector.ir import Apply, Bracket, Compute, Expr, Index, Input, Literal, Read, Reduce, Select, Tensor
-from covector.ir import as_affine, is_float, substitute, transform, walk
-from covector.ir.affine import free
+from covector.ir import (
+    Apply,
+    Bracket,
+    Compute,
+    Expr,
+    Index,
+    Input,
+    Literal,
+    Read,
+    Reduce,
+    Select,
+    Tensor,
+    as_affine,
+    is_float,
+    substitute,
+    transform,
+    walk,
+)
+
 from covector.notation.print import shape_text, text
 from covector.ops import SCALARS
 
 MOST_AXES = 4
 _SMALL = Fraction(1, 50)
-_SWAPPED = {"sin": "cos", "cos": "sin", "exp": "log", "log": "exp", "maximum": "minimum", "minimum": "maximum", "tanh": "sigmoid"}
+_SWAPPED = {
+    "sin": "cos",
+    "cos": "sin",
+    "exp": "log",
+    "log": "exp",
+    "maximum": "minimum",
+    "minimum": "maximum",
+    "tanh": "sigmoid",
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +78,9 @@ def transposed(truth: Truth) -> Iterator[Guess]:
             shape = shape_text(tuple(index.extent for index in indices), "unicode")
             right = shape_text(statement.shape, "unicode")
             what = "the transpose" if len(order) == 2 else f"the right values with the axes in the order {order}"
-            yield Guess(Compute("guess", indices, statement.body), "transposed", f"this is {what}: {shape}, not {right}")
+            yield Guess(
+                Compute("guess", indices, statement.body), "transposed", f"this is {what}: {shape}, not {right}"
+            )
 
 
 def sums(truth: Truth) -> Iterator[Guess]:
@@ -72,6 +98,10 @@ def sums(truth: Truth) -> Iterator[Guess]:
                     body = substitute(node.body, {index: as_affine(kept)})
                     left = Reduce("sum", rest, body) if rest else body
                     yield _with(truth, node, left, "missing sum", f"the sum {over} is missing")
+
+
+def extra_sums(truth: Truth) -> Iterator[Guess]:
+    """A sum over an axis of the result."""
     statement = truth.statement
     for index in statement.indices:
         other = Index(f"{index.name}'", index.extent)
@@ -107,7 +137,9 @@ def factors(truth: Truth) -> Iterator[Guess]:
         if is_apply(node, "div"):
             top, bottom = node.arguments  # type: ignore[union-attr]
             yield _with(truth, node, top, "missing factor", f"the division by {_shown(bottom)} is missing")
-            yield _with(truth, node, mul(top, bottom), "wrong exponent", f"{_shown(bottom)} stands above instead of below")
+            yield _with(
+                truth, node, mul(top, bottom), "wrong exponent", f"{_shown(bottom)} stands above instead of below"
+            )
         found = list(factors_of(node))
         if len(found) < 2:
             continue
@@ -124,7 +156,9 @@ def _missing(factor: Expr) -> tuple[str, str]:
     if isinstance(factor, Bracket):
         return "missing condition", f"the condition {text(factor)} is missing"
     read = any(isinstance(node, Read) and isinstance(node.tensor, Compute) for node in walk(factor))
-    calls = [node for node in walk(factor) if isinstance(node, Apply) and node.function.name not in ("mul", "neg", "div")]
+    calls = [
+        node for node in walk(factor) if isinstance(node, Apply) and node.function.name not in ("mul", "neg", "div")
+    ]
     if calls or (read and not isinstance(factor, (Read, Reduce))):
         return "missing derivative of the nonlinearity", f"the factor {_shown(factor)} is missing"
     return "missing factor", f"the factor {_shown(factor)} is missing"
@@ -148,7 +182,10 @@ def powers(truth: Truth) -> Iterator[Guess]:
 def reads(truth: Truth) -> Iterator[Guess]:
     """Another tensor of the same shape, or another index, in a read."""
     statement = truth.statement
-    scope = [*statement.indices, *(i for node in walk(statement.body) if isinstance(node, Reduce) for i in node.indices)]
+    scope = [
+        *statement.indices,
+        *(i for node in walk(statement.body) if isinstance(node, Reduce) for i in node.indices),
+    ]
     for node in _parts(statement):
         if not isinstance(node, Read):
             continue
@@ -171,14 +208,20 @@ def tensors(truth: Truth) -> Iterator[Guess]:
         for other in truth.tensors:
             if other is tensor or other.shape != tensor.shape or not is_float(other.dtype):
                 continue
-            value, given = isinstance(other, Compute), isinstance(tensor, Input)
-            name = "forward value for input" if value and given else "input for forward value"
-            name = "another tensor" if value is not given else name
+            name = _exchange(truth.tensors, tensor, other)
             sentence = f"{other.name} stands where {tensor.name} belongs"
             yield Guess(_reread(statement, tensor, other, None), name, sentence)
             for node in _parts(statement):
                 if isinstance(node, Read) and node.tensor is tensor:
                     yield Guess(_reread(statement, tensor, other, node), name, sentence)
+
+
+def _exchange(order: tuple[Tensor, ...], right: Tensor, found: Tensor) -> str:
+    """The name of the mistake that one tensor stands where another belongs."""
+    places = [order.index(tensor) if tensor in order else len(order) for tensor in (right, found)]
+    if places[1] > places[0] and isinstance(found, Compute):
+        return "forward value for input"
+    return "input for forward value" if places[1] < places[0] and isinstance(right, Compute) else "another tensor"
 
 
 def functions(truth: Truth) -> Iterator[Guess]:
@@ -187,7 +230,13 @@ def functions(truth: Truth) -> Iterator[Guess]:
         if not isinstance(node, Apply) or len(node.arguments) != 1 or node.function.name in ("neg", "stop", "not"):
             continue
         name, (argument,) = node.function.name, node.arguments
-        yield _with(truth, node, argument, "missing function", f"{name} is missing: {_shown(argument)} stands where {_shown(node)} belongs")
+        yield _with(
+            truth,
+            node,
+            argument,
+            "missing function",
+            f"{name} is missing: {_shown(argument)} stands where {_shown(node)} belongs",
+        )
         if name in _SWAPPED:
             other = Apply(SCALARS[_SWAPPED[name]], node.arguments)
             yield _with(truth, node, other, "another function", f"{_shown(other)} stands where {_shown(node)} belongs")
@@ -207,7 +256,9 @@ def epsilons(truth: Truth) -> Iterator[Guess]:
         shown = _shown(small[0])
         half = Fraction(1, 2)
         outside = power(add(power(rest, half), *small), exponent / half)
-        yield _with(truth, node, outside, "ε in the wrong place", f"{shown} belongs under the root: sqrt({_shown(base)})")
+        yield _with(
+            truth, node, outside, "ε in the wrong place", f"{shown} belongs under the root: sqrt({_shown(base)})"
+        )
         added = add(power(rest, exponent), *small)
         yield _with(truth, node, added, "ε in the wrong place", f"{shown} belongs under the root: sqrt({_shown(base)})")
         yield _with(truth, node, power(rest, exponent), "missing ε", f"{shown} is missing under the root")
@@ -220,7 +271,9 @@ def selections(truth: Truth) -> Iterator[Guess]:
             swapped = Select(node.condition, node.otherwise, node.then)
             yield _with(truth, node, swapped, "wrong case", "the two cases are exchanged")
             for branch in (node.then, node.otherwise):
-                yield _with(truth, node, branch, "missing condition", f"the case distinction {text(node.condition)} is missing")
+                yield _with(
+                    truth, node, branch, "missing condition", f"the case distinction {text(node.condition)} is missing"
+                )
 
 
 def _root(node: Expr) -> Fraction | None:
@@ -267,5 +320,17 @@ def _shown(expr: Expr) -> str:
     return shown if len(shown) <= 60 else f"{shown[:57]}…"
 
 
-MISTAKES: tuple[Mistake, ...] = (transposed, sums, terms, factors, tensors, reads, powers, epsilons, functions, selections)
+MISTAKES: tuple[Mistake, ...] = (
+    transposed,
+    selections,
+    tensors,
+    epsilons,
+    factors,
+    sums,
+    terms,
+    reads,
+    powers,
+    functions,
+    extra_sums,
+)
 """Every kind of mistake that is tried, the likeliest first."""

@@ -109,7 +109,7 @@ def work(program: Program, extents: Extents) -> int:
 
 def run(program: Program, arrays: Mapping[Input, Array], extents: Extents) -> dict[Tensor, Array]:
     """The value of every tensor, with a batch axis."""
-    values: dict[Tensor, Array] = dict(arrays)
+    values: dict[Tensor, Array] = {**arrays}
     for statement in program.statements:
         values[statement] = evaluate_statement(statement, values, extents)
     return values
@@ -161,5 +161,3 @@ def small_integers(program: Program, extents: Extents, batch: int) -> dict[Input
         array[third : 2 * third] = rng.choice((1.0, 2.0, -1.0, 0.0, 3.0), array[third : 2 * third].shape)
         array[0] = 1.0
     return arrays
-
-

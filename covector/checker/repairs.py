@@ -56,7 +56,10 @@ def _products(reading: Reading) -> Iterator[Repair]:
         for left, right, swapped, turned in _arrangements(first, second):
             new = replace(node, symbol="@", operands=(left, right))
             if node.symbol == "*":
-                name, what = "elementwise for matrix product", "is taken element by element, and a matrix product is meant"
+                name, what = (
+                    "elementwise for matrix product",
+                    "is taken element by element, and a matrix product is meant",
+                )
             elif not swapped and not turned:
                 continue
             elif swapped:
@@ -98,7 +101,11 @@ def _transposes(reading: Reading) -> Iterator[Repair]:
         yield Repair(_replaced(reading, node, node.operand), "transposed", sentence)
     for node in _each(reading, syntax.Name):
         turned = syntax.Transpose(node.span, node)
-        yield Repair(_once(reading, node, turned), "transposed", f"{_said(reading, node)} needs a transpose: {_said(reading, node)}.T")
+        yield Repair(
+            _once(reading, node, turned),
+            "transposed",
+            f"{_said(reading, node)} needs a transpose: {_said(reading, node)}.T",
+        )
     yield Repair(syntax.Transpose(reading.right.span, reading.right), "transposed", "this is the transpose")
 
 
@@ -153,12 +160,19 @@ def _axes(reading: Reading) -> Iterator[Repair]:
         for axis in ("0", "1", "2", "none"):
             given = syntax.Name(node.span, axis) if axis == "none" else syntax.Number(node.span, axis)
             new = replace(node, keywords=tuple({**keywords, "axis": given}.items()))
-            sentence = f"{_said(reading, node)} runs over the wrong axis"
-            yield Repair(_replaced(reading, node, new), "sum over the wrong axis", sentence)
+            if "axis" in keywords or len(node.arguments) > 1:
+                name, sentence = "sum over the wrong axis", f"{_said(reading, node)} runs over the wrong axis"
+            else:
+                name, sentence = f"extra {node.function}", f"{_said(reading, node)} runs over all axes, not axis {axis} alone"
+            yield Repair(_replaced(reading, node, new), name, sentence)
         other = {"sum": "mean", "mean": "sum"}.get(node.function)
         if other:
             name = f"{node.function} for {other}"
-            yield Repair(_replaced(reading, node, replace(node, function=other)), name, f"{node.function} stands where {other} belongs")
+            yield Repair(
+                _replaced(reading, node, replace(node, function=other)),
+                name,
+                f"{node.function} stands where {other} belongs",
+            )
 
 
 def _positions(reading: Reading) -> Iterator[Repair]:
@@ -167,7 +181,9 @@ def _positions(reading: Reading) -> Iterator[Repair]:
         assert isinstance(node, syntax.Subscript)
         if len(node.positions) == 2 and node.positions[0] != node.positions[1]:
             new = replace(node, positions=node.positions[::-1])
-            yield Repair(_replaced(reading, node, new), "transposed", f"{_said(reading, node)} has its indices exchanged")
+            yield Repair(
+                _replaced(reading, node, new), "transposed", f"{_said(reading, node)} has its indices exchanged"
+            )
 
 
 def _letters(reading: Reading) -> Iterator[Repair]:

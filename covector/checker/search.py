@@ -63,7 +63,7 @@ def _failing(pair: Pair, extents: Extents, arrays: Mapping[Input, Array]) -> Ite
     point = pair.point(extents, arrays)
     if point is not None:
         bad = _bad(point)
-        yield from np.flatnonzero(bad.reshape(bad.shape[0], -1).any(axis=1))
+        yield from map(int, np.flatnonzero(bad.reshape(bad.shape[0], -1).any(axis=1)))
 
 
 def _bad(point: Point) -> Array:

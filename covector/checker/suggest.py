@@ -66,8 +66,7 @@ def _names_intermediate(reading: Reading, forward: Forward) -> bool:
     """Whether the right side reads the cotangent of a statement before the last."""
     return any(
         tensor is not None and tensor is not forward.program.output
-        for name in _names(reading.right)
-        if (tensor := _cotangent(name, forward)) is not None
+        for tensor in (_cotangent(name, forward) for name in _names(reading.right))
     )
 
 
@@ -139,5 +138,3 @@ def _renamed(shown: str, reading: Reading, forward: Forward | None) -> str:
         return shown
     pattern = "|".join(rf"(?<![\w∂]){re.escape(word)}(?!\w)" for word in sorted(words, key=len, reverse=True))
     return re.sub(pattern, lambda found: words[found.group()], shown)
-
-
