@@ -1,4 +1,4 @@
-"""Operations of the table that read better by name: softmax, log_softmax, logsumexp, one_hot."""
+"""Operations that read better by name: softmax, log_softmax, logsumexp, cumsum, distances, one_hot, triangles."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ def recognise_operation(expr: Expr) -> Found | None:
         return softmax(expr)
     if is_apply(expr, "add") or is_apply(expr, "sub"):
         return log_softmax(expr) or logsumexp(expr)
+    if isinstance(expr, Reduce):
+        return cumsum(expr)
     return logsumexp(expr) if is_apply(expr, "log") else None
 
 
@@ -71,6 +73,54 @@ def log_softmax(expr: Expr) -> Found | None:
             if kept.extent is over.extent and same(total_of(signed_terms(moved)), rest):
                 return "log_softmax", _unshifted(moved, kept), over, kept
     return None
+
+
+def cumsum(expr: Reduce) -> Found | None:
+    """``sum[j]([j <= i] * x[j])``."""
+    if expr.operation != "sum" or len(expr.indices) != 1:
+        return None
+    (over,) = expr.indices
+    factors = factors_of(expr.body)
+    for place, factor in enumerate(factors):
+        found = triangle_parts(factor)
+        if found is None or found[1] is not over or found[2]:
+            continue
+        kept, rest = found[0], mul(*factors[:place], *factors[place + 1 :])
+        if kept.extent is over.extent and kept not in free(rest) and over in free(rest):
+            return "cumsum", substitute(rest, {over: as_affine(kept)}), over, kept
+    return None
+
+
+def pairwise_distances(expr: Reduce) -> tuple[tuple[Expr, Index], tuple[Expr, Index], Index] | None:
+    """For ``sum[k]((a[i,k] - b[j,k]) ** 2)`` the two arrays, each with the index of its rows, and k."""
+    if expr.operation != "sum" or len(expr.indices) != 1:
+        return None
+    base, exponent = base_exponent(expr.body)
+    terms = signed_terms(base)
+    if exponent != 2 or len(terms) != 2 or terms[0][0] == terms[1][0]:
+        return None
+    (over,) = expr.indices
+    first, second = (term for _, term in sorted(terms, key=lambda pair: -pair[0]))
+    rows = [index for part in (first, second) for index in free(part) - {over}]
+    if over not in free(first) & free(second) or len(free(first)) != 2 or len(rows) != 2 or rows[0] is rows[1]:
+        return None
+    return (first, rows[0]), (second, rows[1]), over
+
+
+def triangle_parts(expr: Expr) -> tuple[Index, Index, int] | None:
+    """For ``[j <= i + c]`` the indices i and j and the number c, as ``j - i <= c``."""
+    condition = expr.condition if isinstance(expr, Bracket) else expr
+    if not (is_apply(condition, "le") or is_apply(condition, "lt")):
+        return None
+    left, right = condition.arguments  # type: ignore[union-attr]
+    if not (isinstance(left, Affine) and isinstance(right, Affine)):
+        return None
+    form = right - left
+    rows = [index for index in free(form) if form.coefficient(index) == as_affine(1)]
+    columns = [index for index in free(form) if form.coefficient(index) == as_affine(-1)]
+    if len(rows) != 1 or len(columns) != 1 or len(form.terms) != 2:
+        return None
+    return rows[0], columns[0], form.constant - is_apply(condition, "lt")
 
 
 def one_hot_parts(expr: Expr) -> tuple[Index, Read] | None:

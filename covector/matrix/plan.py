@@ -98,6 +98,7 @@ def _plans(factors: tuple[Plan, ...], over: tuple[Index, ...]) -> Iterator[Plan]
         yield _trace(factors[0], factors[1])
     yield from _dots(factors, over)
     factors = _merged(factors)
+    factors = tuple(_sum_alone(factor, factors, over) for factor in factors) if len(factors) > 1 else factors
     if len(factors) == 1:
         yield _total(factors[0], over)
         return

@@ -10,9 +10,9 @@ from covector.errors import CovectorError
 from covector.ir import Compute, Expr, walk
 from covector.matrix.record import MatrixForm
 from covector.matrix.show import latex, notation
-from covector.matrix.translate import Translator
 from covector.matrix.tree import Node, NoForm
 from covector.matrix.verify import case, verified
+from covector.matrix.whole import whole
 
 NODE_LIMIT = 600
 """Nodes of a body beyond which no matrix form is looked for: nobody would read it."""
@@ -54,8 +54,6 @@ def candidates(statement: Compute) -> Iterator[Node]:
 
 def _translated(statement: Compute, body: Expr) -> Iterator[Node]:
     try:
-        node = Translator().value(body, statement.indices)
+        yield whole(body, statement.indices)
     except (NoForm, RecursionError):
         return
-    if node.axes == statement.indices:
-        yield node

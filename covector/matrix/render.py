@@ -8,7 +8,8 @@ from functools import partial
 from itertools import permutations
 
 from covector.ir import Expr, Index, Read, walk
-from covector.matrix.plan import Contract, Elementwise, Leaf, Plan, Total, Trace
+from covector.matrix.patterns import triangle_parts
+from covector.matrix.plan import Contract, Elementwise, Leaf, Plan, Total, Trace, elementwise
 from covector.matrix.tree import (
     Axes,
     Call,
@@ -17,11 +18,18 @@ from covector.matrix.tree import (
     NoForm,
     Number,
     Product,
+    Sum,
+    Transposed,
     arrange,
     broadcast,
     flipped,
     restrict,
+    sizes,
+    turns,
 )
+
+WORK_LIMIT = 1500
+"""Expressions made for one statement, beyond which it is left in element form."""
 
 _ORDERS = 6
 
@@ -50,12 +58,20 @@ class Renderer:
     def __init__(self, value: Value) -> None:
         self.value = value
         self.memo: dict[tuple[Plan, Axes], Node | None] = {}
+        self.left = WORK_LIMIT
+
+    def spend(self) -> None:
+        """Count one expression that is made; raises `NoForm` where there were too many."""
+        self.left -= 1
+        if self.left < 0:
+            raise NoForm
 
     def __call__(self, plan: Plan, axes: Axes) -> Node:
         """The expression of a plan, with axes that hold all of its indices; raises `NoForm`."""
         axes = restrict(axes, plan.indices)
         key = (plan, axes)
         if key not in self.memo:
+            self.spend()
             try:
                 self.memo[key] = self._render(plan, axes)
             except NoForm:
@@ -70,7 +86,8 @@ class Renderer:
             node = self.value(plan.expr, axes)
             return Product(node.axes, (), (node,)) if plan.inverse else node
         if isinstance(plan, Elementwise):
-            return best(partial(make, plan, axes) for make in (self.elementwise, self.scaled_rows, self.flipped))
+            ways = (self.elementwise, self.outer, self.scaled_rows, self.triangle, self.flipped)
+            return best(partial(make, plan, axes) for make in ways)
         if isinstance(plan, Total):
             return best(self.totals(plan, axes))
         order = tuple(index for index in axes if index is not None)
@@ -88,19 +105,37 @@ class Renderer:
     # Products element by element.
 
     def elementwise(self, plan: Elementwise, axes: Axes) -> Node:
-        """Factors that broadcast; of two vectors the outer product."""
+        """Factors that broadcast."""
         order = tuple(index for index in axes if index is not None)
         if order != axes and all(factor.indices == plan.indices for factor in plan.factors):
             plain = [self(factor, axes) for factor in plan.factors]
             if any(isinstance(node, Call) and node.function == "expand_dims" for node in plain):
                 return arrange(self(plan, order), axes)
             return product(plain)
-        if len(order) == len(axes) == 2 and all(len(factor.indices) < 2 for factor in plan.factors):
-            row, column = ([f for f in plan.factors if f.indices == {index}] for index in order)
-            if row and column and len(row) + len(column) == len(plan.factors):
-                vectors = [product([self(f, (i,)) for f in part]) for part, i in ((row, order[0]), (column, order[1]))]
-                return Call(axes, "outer", tuple(vectors))
         return product([self(factor, axes) for factor in plan.factors])
+
+    def outer(self, plan: Elementwise, axes: Axes) -> Node:
+        """The outer product of two vectors."""
+        if len(axes) != 2 or any(len(factor.indices) > 1 for factor in plan.factors):
+            raise NoForm
+        row, column = ([factor for factor in plan.factors if factor.indices == {index}] for index in axes)
+        if not row or not column or len(row) + len(column) < len(plan.factors):
+            raise NoForm
+        vectors = [product([self(f, (i,)) for f in part]) for part, i in ((row, axes[0]), (column, axes[1]))]
+        if any(len(vector.axes) != 1 for vector in vectors):
+            raise NoForm
+        return Call(axes, "outer", tuple(vectors))
+
+    def triangle(self, plan: Elementwise, axes: Axes) -> Node:
+        """``tril(a)``: a matrix times the bracket that keeps one of its triangles."""
+        for factor in plan.factors:
+            found = triangle_parts(factor.expr) if isinstance(factor, Leaf) and not factor.inverse else None
+            if found is None:
+                continue
+            rest = self(elementwise([other for other in plan.factors if other is not factor]), axes)
+            if rest.axes == axes:
+                return cut(rest, *found)
+        raise NoForm
 
     def scaled_rows(self, plan: Elementwise, axes: Axes) -> Node:
         """``diag(s) @ y``: the rows of a matrix times the elements of a vector."""
@@ -142,12 +177,18 @@ class Renderer:
                 for place, index in zip(gaps, filling, strict=True):
                     inner[place] = index
                 yield partial(self.total, plan, tuple(inner), axes)
+        if gaps and plan.operation == "sum" and len(gaps) < len(plan.over):
+            for filling in _orders(plan.over):
+                stays = list(axes)
+                for place, index in zip(gaps, filling, strict=False):
+                    stays[place] = index
+                yield partial(self.summed, plan, (*filling[len(gaps) :], *stays), axes)
         if gaps:
             yield partial(self.expanded, plan, order, axes)
         else:
             found = list(_insertions(order, plan.over))
             natural = [places for places in found if places in _read_orders(plan.body)]
-            for places in natural or found:
+            for places in natural or (found if len(order) + len(plan.over) < 5 else found[:_ORDERS]):
                 yield partial(self.total, plan, places, axes)
 
     def expanded(self, plan: Plan, order: Axes, axes: Axes) -> Node:
@@ -168,6 +209,13 @@ class Renderer:
         if len(axes) == len(inner):
             keywords.append(("keepdims", True))
         return Call(axes, plan.operation, (body,), tuple(keywords))
+
+    def summed(self, plan: Total, inner: Axes, axes: Axes) -> Node:
+        """The body summed down to the size of the wanted axes."""
+        body = self(plan.body, inner)
+        if body.axes != inner:
+            raise NoForm
+        return Call(axes, "sum_to_size", (body, *sizes(axes)))
 
     # Matrix products.
 
@@ -195,10 +243,34 @@ class Renderer:
     def matmul(self, axes: Axes, left: Plan, left_axes: Axes, right: Plan, right_axes: Axes) -> Node:
         """A matrix product of operands that have at least the axes that it multiplies."""
         wanted = [restrict(a, p.indices) for a, p in ((left_axes, left), (right_axes, right))]
-        operands = [self(left, wanted[0]), self(right, wanted[1])]
+        operands = [self.operand(left, wanted[0]), self.operand(right, wanted[1])]
         if any(node.axes != own for node, own in zip(operands, wanted, strict=True)):
             raise NoForm
         return Matmul(axes, *operands)
+
+    def operand(self, plan: Plan, axes: Axes) -> Node:
+        """A factor of a matrix product: ``(T - U @ V.T).T`` rather than ``(T.T - V @ U.T)``, as it stands elsewhere."""
+        node = self(plan, axes)
+        if len(axes) != 2 or not turns(node) or not isinstance(node, (Sum, Product)) or node.axes != axes:
+            return node
+        try:
+            other = self(plan, axes[::-1])
+        except NoForm:
+            return node
+        if other.axes != axes[::-1] or not isinstance(other, (Sum, Product)) or turns(other) >= turns(node):
+            return node
+        return Transposed(axes, other)
+
+
+def cut(node: Node, row: Index, column: Index, offset: int) -> Node:
+    """The triangle of the matrices of the last two axes in which ``column - row <= offset``."""
+    if node.axes[-2:] == (row, column):
+        name, diagonal = "tril", offset
+    elif node.axes[-2:] == (column, row):
+        name, diagonal = "triu", -offset
+    else:
+        raise NoForm
+    return Call(node.axes, name, (node,), (("k", diagonal),) if diagonal else ())
 
 
 def product(factors: Iterable[Node]) -> Node:
@@ -210,7 +282,7 @@ def product(factors: Iterable[Node]) -> Node:
             tops, bottoms = [*tops, *factor.tops], [*bottoms, *factor.bottoms]
         else:
             tops.append(factor)
-    tops.sort(key=lambda node: (bool(node.axes), not isinstance(node, Number)))
+    tops.sort(key=lambda node: (bool(node.axes), not isinstance(node, Number), _is_eye(node)))
     bottoms.sort(key=lambda node: (bool(node.axes), not isinstance(node, Number)))
     tops = [node for node in tops if not (isinstance(node, Number) and node.value == 1)]
     if len(tops) == 1 and not bottoms:
@@ -218,6 +290,10 @@ def product(factors: Iterable[Node]) -> Node:
     if not tops and not bottoms:
         return Number((), Fraction(1))
     return Product(broadcast([node.axes for node in (*tops, *bottoms)]), tuple(tops), tuple(bottoms))
+
+
+def _is_eye(node: Node) -> bool:
+    return isinstance(node, Call) and node.function == "eye"
 
 
 def _read_orders(plan: Plan) -> set[tuple[Index | None, ...]]:

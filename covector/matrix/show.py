@@ -25,6 +25,9 @@ from covector.notation.print import STYLES, text
 from covector.notation.styles import Level, Piece
 
 _COMPARISONS = ("eq", "ne", "lt", "le")
+_MADE = {"ones": r"\mathbf{1}", "zeros": r"\mathbf{0}", "eye": "I"}
+_SHAPED = ("broadcast_to", "reshape", "sum_to_size")
+_PLAIN = ("trace", "diag", "tril", "triu", "cumsum")
 _REDUCTIONS = ("sum", "mean", "prod", "max", "min", "any", "all")
 
 
@@ -240,11 +243,23 @@ class Latex(Text):
         if node.function == "expand_dims" and len(node.axes) == 2 and node.axes[1] is None:
             inner = self.style.show(self.piece(node.arguments[0]), Level.POWER)
             return Piece(rf"{inner}\,\mathbf{{1}}^{{\top}}", Level.PRODUCT)
+        if node.function in _MADE:
+            below = r" \times ".join(self.show(extent) for extent in node.arguments)
+            return Piece(rf"{_MADE[node.function]}_{{{below}}}")
+        if node.function in _SHAPED:
+            return self.shaped(node)
         pieces = [self.piece(argument) for argument in node.arguments]
-        if not node.keywords and not node.equation and node.function not in (*_REDUCTIONS, "trace", "diag"):
+        if not node.keywords and not node.equation and node.function not in (*_REDUCTIONS, *_PLAIN):
             return self.style.call(node.function, pieces)
         shown = ", ".join(self.style.show(piece) for piece in pieces)
         return Piece(rf"{self.head(node)}\left({shown}\right)")
+
+    def shaped(self, node: Call) -> Piece:
+        """A function whose arguments after the first are a shape, which stands below its name."""
+        inner, *extents = node.arguments
+        name = node.function.replace("_", r"\_")
+        below = r" \times ".join(self.show(extent) for extent in extents)
+        return Piece(rf"\operatorname{{{name}}}_{{{below}}}\left({self.show(inner)}\right)")
 
     def head(self, node: Call) -> str:
         """The name of a function with its keywords below."""

@@ -11,9 +11,10 @@ from covector.ir import Affine, Apply, Bracket, Expr, Index, Literal, Read, Redu
 from covector.ir.affine import free
 from covector.matrix import tree
 from covector.matrix.factors import Factors, count, factors_in, opened, with_means
-from covector.matrix.patterns import one_hot_parts, recognise_operation
+from covector.matrix.patterns import one_hot_parts, pairwise_distances, recognise_operation, triangle_parts
 from covector.matrix.plan import Leaf, Plan, Total, elementwise, leaf, plans
-from covector.matrix.render import Renderer, best, product
+from covector.matrix.reads import einsum, ones, read
+from covector.matrix.render import Renderer, best, cut, product
 from covector.matrix.terms import signed_terms
 from covector.matrix.tree import (
     Axes,
@@ -28,11 +29,11 @@ from covector.matrix.tree import (
     arrange,
     broadcast,
     restrict,
+    sizes,
 )
 from covector.notation.styles import decimal
 
 _LOGIC = ("eq", "ne", "lt", "le", "and", "or", "not")
-_LETTERS = "ijklmnpqrstuvwabcdefgh"
 _MOST_FACTORS = 7
 
 
@@ -48,6 +49,7 @@ class Translator:
         axes = restrict(axes, free(expr))
         key = (expr, axes)
         if key not in self.memo:
+            self.render.spend()
             try:
                 self.memo[key] = best([partial(self._value, expr, axes), partial(self.flipped, expr, axes)])
             except NoForm:
@@ -69,7 +71,7 @@ class Translator:
         if isinstance(expr, Affine):
             return self.integer(expr, axes)
         if isinstance(expr, Read):
-            return self.read(expr, axes)
+            return read(expr, axes)
         found = recognise_operation(expr)
         if found is not None:
             return self.operation(*found, axes)
@@ -92,26 +94,6 @@ class Translator:
             raise NoForm
         return Extent((), form)
 
-    def read(self, expr: Read, axes: Axes) -> Node:
-        """A whole tensor, its diagonal, or the rows that a table has for ids."""
-        indices = tuple(position.index for position in expr.positions)
-        name = expr.tensor.name
-        if None in indices and all(index or _is_single(expr, place) for place, index in enumerate(indices)):
-            return _aligned(Name(indices, name), axes)
-        if None not in indices:
-            if len(set(indices)) == len(indices):
-                return arrange(Name(indices, name), axes)
-            if len(indices) == 2:
-                return arrange(Call(indices[:1], "diag", (Name(indices, name),)), axes)
-            return arrange(_einsum([(Name(indices, name), indices)], tuple(dict.fromkeys(indices))), axes)
-        ids = expr.positions[0].atom if expr.positions else None
-        if len(indices) == 2 and isinstance(ids, Read) and indices[1] is not None and indices[1] not in free(ids):
-            rows = tuple(position.index for position in ids.positions)
-            if None not in rows and len(set(rows)) == len(rows):
-                table = Name((None, indices[1]), name)
-                return arrange(Call((*rows, indices[1]), "embedding", (Name(rows, ids.tensor.name), table)), axes)
-        raise NoForm
-
     def operation(self, name: str, argument: Expr, over: Index, kept: Index | None, axes: Axes) -> Node:
         """An operation of the table along one axis; where that axis goes, it is put where the result wants a gap."""
         if kept is not None:
@@ -128,6 +110,8 @@ class Translator:
     def bracket(self, expr: Bracket, axes: Axes) -> Node:
         """A condition on values as 0 or 1, or ids as rows with a 1 in the place of each."""
         found = one_hot_parts(expr)
+        if found is None and delta_form(expr) is not None:
+            return eye(expr, axes)
         if found is None:
             condition = self.value(expr.condition, axes)
             return tree.Bracket(condition.axes, condition)
@@ -150,6 +134,9 @@ class Translator:
             return self.product(factors_in(expr), (), axes)
         if name == "sqrt" or (name == "pow" and exponent == Fraction(1, 2)):
             return _root(self.value(base if name == "pow" else expr.arguments[0], axes))
+        triangle = triangle_parts(expr)
+        if triangle is not None:
+            return cut(self.value(ones(triangle[:2]), axes), *triangle)
         parts = tuple(self.value(argument, axes) for argument in expr.arguments)
         own = broadcast([part.axes for part in parts])
         if not parts:
@@ -161,7 +148,7 @@ class Translator:
     def sum(self, expr: Apply, axes: Axes) -> Node:
         """Terms with their signs, those of sums in it too."""
         terms = [self.term(sign, term, axes) for sign, term in signed_terms(expr)]
-        return Sum(broadcast([term.axes for _, term in terms]), tuple(terms))
+        return Sum(broadcast([term.axes for _, term in terms]), tuple(_product_first(terms)))
 
     def term(self, sign: int, expr: Expr, axes: Axes) -> tuple[int, Node]:
         """A term and its sign, which its number may turn."""
@@ -180,15 +167,40 @@ class Translator:
             return self.render(total, axes)
         if expr.operation == "mean":
             return self.mean(expr, axes)
+        distances = pairwise_distances(expr)
+        if distances is not None:
+            return self.distances(*distances, axes)
         flat, own = opened(expr), (expr.indices, factors_in(expr.body))
         candidates = [flat] if len(flat[0]) == len(own[0]) else [flat, own]
-        return best([partial(self.product, found, over, axes) for over, found in candidates])
+        found = best([partial(self.product, found, over, axes) for over, found in candidates])
+        if not _expands(found):
+            return found
+        split = (partial(self.split, factors, over, axes) for over, factors in candidates)
+        return best([lambda: found, *split])
+
+    def distances(self, left: tuple[Expr, Index], right: tuple[Expr, Index], over: Index, axes: Axes) -> Node:
+        """The squared distance of every row of one matrix to every row of another."""
+        rows = (left[1], right[1])
+        arrays = (self.value(left[0], (left[1], over)), self.value(right[0], (right[1], over)))
+        if any(len(array.axes) != 2 for array in arrays):
+            raise NoForm
+        if restrict(axes, rows) == rows[::-1]:
+            rows, arrays = rows[::-1], arrays[::-1]
+        return arrange(Call(rows, "pairwise_squared_distances", arrays), restrict(axes, rows))
+
+    def split(self, found: Factors, over: Sequence[Index], axes: Axes) -> Node:
+        """A sum of products whose factor is a sum, as a sum for each of its terms."""
+        for top in found.tops:
+            if len(signed_terms(top)) > 1:
+                return self.distributed(found, top, over, axes)
+        raise NoForm
 
     def mean(self, expr: Reduce, axes: Axes) -> Node:
         """A sum over some axes divided by their size; other sums are divided by how many terms they have."""
-        plain = self.plain_mean(expr, axes)
-        if plain is not None:
-            return plain
+        return best([partial(self.plain_mean, expr, axes), partial(self.divided, expr, axes)])
+
+    def divided(self, expr: Reduce, axes: Axes) -> Node:
+        """A sum divided by how many terms it has; of a plain sum the mean."""
         total = self.value(Reduce("sum", expr.indices, expr.body), axes)
         if isinstance(total, Call) and total.function == "sum" and len(total.arguments[0].axes) >= len(expr.indices):
             bodies = set(total.arguments[0].axes) - set(total.axes)
@@ -196,19 +208,16 @@ class Translator:
                 return Call(total.axes, "mean", total.arguments, total.keywords)
         return product([total, tree.Product((), (), (Extent((), count(expr.indices)),))])
 
-    def plain_mean(self, expr: Reduce, axes: Axes) -> Node | None:
+    def plain_mean(self, expr: Reduce, axes: Axes) -> Node:
         """The mean of a product element by element, where one of its factors has all the indices."""
         found = factors_in(expr.body)
         factors = _leaves(found.tops, found.bottoms)
         if found.number != 1 or not factors:
-            return None
+            raise NoForm
         body = elementwise(factors)
         if not any(factor.indices == body.indices for factor in factors) or not set(expr.indices) <= body.indices:
-            return None
-        try:
-            return self.render(Total("mean", body, expr.indices, body.indices - set(expr.indices)), axes)
-        except NoForm:
-            return None
+            raise NoForm
+        return self.render(Total("mean", body, expr.indices, body.indices - set(expr.indices)), axes)
 
     def product(self, found: Factors, over: Sequence[Index], axes: Axes) -> Node:
         """``Σ_over number · Π tops / Π bottoms``."""
@@ -247,9 +256,14 @@ class Translator:
 
     def contraction(self, tops: Sequence[Expr], bottoms: Sequence[Expr], over: Sequence[Index], axes: Axes) -> Node:
         """A product of arrays, summed over some of their indices."""
-        delta = self.diagonal(tops, bottoms, over, axes)
-        if delta is not None:
-            return delta
+        if any(delta_form(top) is not None and one_hot_parts(top) is None for top in tops):
+            return best([partial(way, tops, bottoms, over, axes) for way in (self.diagonal, self.masked)])
+        if over and any(_cuts_nothing(top, (*tops, *bottoms)) for top in tops):
+            raise NoForm
+        return self.multiplied(tops, bottoms, over, axes)
+
+    def multiplied(self, tops: Sequence[Expr], bottoms: Sequence[Expr], over: Sequence[Index], axes: Axes) -> Node:
+        """A product of arrays by the best of its plans."""
         factors = _leaves(tops, bottoms)
         held = frozenset().union(*(factor.indices for factor in factors))
         if not set(over) <= held or len(factors) > _MOST_FACTORS:
@@ -261,38 +275,29 @@ class Translator:
             found = best(candidates)
         except NoForm:
             return self.einsum(factors, wanted)
-        return best([lambda: found, partial(self.einsum, factors, wanted)]) if over else found
+        return best([lambda: found, partial(self.einsum, factors, wanted)]) if _contracts(factors, over) else found
 
-    def diagonal(self, tops: Sequence[Expr], bottoms: Sequence[Expr], over: Sequence[Index], axes: Axes) -> Node | None:
+    def diagonal(self, tops: Sequence[Expr], bottoms: Sequence[Expr], over: Sequence[Index], axes: Axes) -> Node:
         """``δ(i,j)·v[i]`` as ``diag(v)``."""
-        for delta in tops:
-            form = delta_form(delta)
-            if form is None or one_hot_parts(delta) is not None:
-                continue
-            pair = free(form)
-            if len(pair) != 2 or tuple(index for index in axes if index in pair) != axes or pair & set(over):
-                raise NoForm
-            row, column = axes
-            if (
-                row is None
-                or column is None
-                or row.extent is not column.extent
-                or form
-                not in (
-                    row - as_affine(column),
-                    column - as_affine(row),
-                )
-            ):
-                raise NoForm
-            rest = Factors(
-                tops=[substitute(top, {column: as_affine(row)}) for top in tops if top is not delta],
-                bottoms=[substitute(bottom, {column: as_affine(row)}) for bottom in bottoms],
-            )
-            vector = self.product(rest, over, (row,))
-            if vector.axes != (row,):
-                raise NoForm
-            return Call(axes, "diag", (vector,))
-        return None
+        delta = next(top for top in tops if delta_form(top) is not None and one_hot_parts(top) is None)
+        if len(axes) != 2 or eye(delta, axes).axes != axes or free(delta) & set(over):
+            raise NoForm
+        row, column = (index for index in axes if index is not None)
+        rest = Factors(
+            tops=[substitute(top, {column: as_affine(row)}) for top in tops if top is not delta],
+            bottoms=[substitute(bottom, {column: as_affine(row)}) for bottom in bottoms],
+        )
+        vector = self.product(rest, over, (row,))
+        if vector.axes != (row,) or row.extent is not column.extent:
+            raise NoForm
+        return Call(axes, "diag", (vector,))
+
+    def masked(self, tops: Sequence[Expr], bottoms: Sequence[Expr], over: Sequence[Index], axes: Axes) -> Node:
+        """``δ(i,j)·A[i,j]`` as ``A * eye(N)``."""
+        deltas = [top for top in tops if delta_form(top) is not None and one_hot_parts(top) is None]
+        if any(free(delta) & set(over) for delta in deltas):
+            raise NoForm
+        return self.multiplied(tops, bottoms, over, axes)
 
     def einsum(self, factors: Sequence[Plan], axes: Axes) -> Node:
         """The product as an einsum of its factors."""
@@ -309,23 +314,44 @@ class Translator:
             if node.axes != own:
                 raise NoForm
             operands.append((node, own))
-        return arrange(_einsum(operands, order), axes)
+        return arrange(einsum(operands, order), axes)
 
 
-def _is_single(expr: Read, place: int) -> bool:
-    """Whether a read stands at the only position of an axis."""
-    position, extent = expr.positions[place], expr.tensor.shape[place]
-    return position.is_constant and position.constant == 0 and extent.is_constant and extent.constant == 1
-
-
-def _aligned(node: Node, axes: Axes) -> Node:
-    """A tensor some of whose axes have extent 1, as it broadcasts."""
-    own = node.axes
-    while own and own[0] is None:
-        own = own[1:]
-    if own != axes:
+def eye(delta: Expr, axes: Axes) -> Node:
+    """A Kronecker delta of two indices as the identity matrix."""
+    form = delta_form(delta)
+    pair = tuple(index for index in axes if index is not None)
+    if form is None or len(pair) != 2 or axes != pair:
         raise NoForm
-    return node
+    if form not in (pair[0] - as_affine(pair[1]), pair[1] - as_affine(pair[0])):
+        raise NoForm
+    return Call(axes, "eye", sizes(axes[:1] if pair[0].extent is pair[1].extent else axes))
+
+
+def _contracts(factors: Sequence[Plan], over: Sequence[Index]) -> bool:
+    """Whether every summed index is shared by factors with different indices, as in a product of matrices."""
+    groups = {factor.indices for factor in factors}
+    return bool(over) and all(sum(index in group for group in groups) > 1 for index in over)
+
+
+def _cuts_nothing(factor: Expr, factors: Sequence[Expr]) -> bool:
+    """Whether a factor is a triangle of ones, because no other has both of its indices."""
+    found = triangle_parts(factor) if isinstance(factor, Bracket) else None
+    return found is not None and not any(set(found[:2]) <= free(other) for other in factors if other is not factor)
+
+
+def _expands(node: Node) -> bool:
+    """Whether axes are added somewhere in an expression."""
+    return (isinstance(node, Call) and node.function == "expand_dims") or any(map(_expands, node.parts))
+
+
+def _product_first(terms: list[tuple[int, Node]]) -> list[tuple[int, Node]]:
+    """``x @ w.T + b`` for ``b + x @ w.T``, where b has fewer axes."""
+    (sign, first), *rest = terms
+    for place, (other, term) in enumerate(rest):
+        if sign > 0 < other and isinstance(term, tree.Matmul) and 0 < len(first.axes) < len(term.axes):
+            return [rest[place], terms[0], *rest[:place], *rest[place + 1 :]]
+    return terms
 
 
 def _split(number: Fraction) -> tuple[Fraction, int]:
@@ -367,19 +393,3 @@ def _natural_order(factor: Leaf, order: Axes) -> Axes:
             return own
     kept = [index for index in order if index in factor.indices]
     return (*kept, *sorted(factor.indices - set(kept), key=lambda index: index.name))
-
-
-def _einsum(operands: Sequence[tuple[Node, Axes]], order: Axes) -> Node:
-    """``einsum("ij,jk->ik", a, b)``: letters are those of the indices where they can be."""
-    letters: dict[Index, str] = {}
-    for index in (*order, *(index for _, axes in operands for index in axes)):
-        if index is not None and index not in letters:
-            taken = set(letters.values())
-            wanted = index.name if len(index.name) == 1 and index.name.isascii() and index.name.isalpha() else ""
-            free_letters = [letter for letter in (wanted, *_LETTERS) if letter and letter not in taken]
-            if not free_letters:
-                raise NoForm
-            letters[index] = free_letters[0]
-    spelled = ["".join(letters[index] for index in axes if index is not None) for _, axes in operands]
-    output = "".join(letters[index] for index in order if index is not None)
-    return Call(order, "einsum", tuple(node for node, _ in operands), (), f"{','.join(spelled)}->{output}")

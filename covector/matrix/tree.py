@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from covector.ir import Affine, Index
+from covector.ir import Affine, Index, as_affine
 
 Axes = tuple[Index | None, ...]
 
-_PENALTY = {"expand_dims": 20, "diag": 6, "einsum": 8, "transpose": 4}
+_PENALTY = {"expand_dims": 20, "diag": 6, "einsum": 8, "transpose": 14, "eye": 8, "reshape": 8, "sum_to_size": 6}
 """What is added to the length of a call, so that a form that reads better is preferred."""
 
 
@@ -212,6 +212,7 @@ class Call(Node):
         """The length of the name, the keywords, and what counts against the function."""
         keywords = sum(4 + len(name) + len(str(value)) for name, value in self.keywords)
         penalty = 0 if self.function == "diag" and len(self.axes) == 1 else _PENALTY.get(self.function, 0)
+        penalty += 8 * (self.function == "ones" and None in self.axes)
         return len(self.function) + len(self.equation) + keywords + 2 + penalty
 
 
@@ -261,12 +262,19 @@ def permuted(node: Node, order: Axes) -> Node:
     return Call(order, "transpose", (node,), (("axes", places),))
 
 
+def sizes(axes: Axes) -> tuple[Node, ...]:
+    """The extents of axes, as arguments of a function."""
+    return tuple(Extent((), as_affine(1) if index is None else index.extent) for index in axes)
+
+
 def flipped(inner: Node, axes: Axes) -> Node:
     """``(a * b).T`` for ``a.T * b.T``; raises `NoForm` where transposes would be left inside, which reads no better."""
-    if inner.axes != axes[::-1] or len(axes) != 2 or None in axes or _transposes(inner):
+    if inner.axes != axes[::-1] or len(axes) != 2 or None in axes or turns(inner):
         raise NoForm
     return Transposed(axes, inner)
 
 
-def _transposes(node: Node) -> bool:
-    return isinstance(node, Transposed) or any(_transposes(part) for part in node.parts)
+def turns(node: Node) -> int:
+    """How many transposes and new axes an expression has."""
+    own = isinstance(node, Transposed) or (isinstance(node, Call) and node.function == "expand_dims")
+    return own + sum(turns(part) for part in node.parts)

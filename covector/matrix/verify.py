@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, permutations
+from typing import Any
 
 import numpy as np
 
+from covector.calculus.build import ZERO
 from covector.calculus.canonical import same
 from covector.calculus.rules import proved_equal
 from covector.errors import CovectorError, ShapeError
 from covector.frontend.lazy import replace_reads
 from covector.frontend.matrix import define_matrix
-from covector.ir import Affine, Apply, Compute, Expr, Input, Program, Read, Symbol, Tensor, as_affine, substitute, walk
+from covector.ir import (
+    Affine,
+    Apply,
+    Bracket,
+    Compute,
+    Expr,
+    Input,
+    Program,
+    Read,
+    Symbol,
+    Tensor,
+    as_affine,
+    substitute,
+    transform,
+    walk,
+)
 from covector.ir.affine import atoms
 from covector.ir.dtype import is_integer
 from covector.ir.tensor import read_tensors
+from covector.matrix.fused import fused_sums, without_single_sums
 from covector.notation.parse import parse_program
-from covector.notation.scope import Scope
+from covector.notation.scope import Scope, symbols_of
 from covector.notation.syntax import Definition
 from covector.run.extents import evaluate_extent
 from covector.run.reference import Array, evaluate
 
 TOLERANCE = 1e-9
-_PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29)
+_SIZES = (2, 3, 5, 4, 7, 6, 11, 8, 9, 10)
 _MOST_ORDERS = 200
 _PROOF_LIMIT = 160
 """Nodes of both sides beyond which no proof is tried."""
@@ -48,6 +66,7 @@ def case(statement: Compute) -> Case | None:
     scope = Scope()
     for given in inputs.values():
         scope = scope.with_tensor(given)
+    scope = replace(scope, extents={**symbols_of(plain), **scope.extents})
     try:
         points = tuple(_points(plain, tuple(inputs.values())))
     except CovectorError:
@@ -116,17 +135,26 @@ def equal_arrays(found: Array, wanted: Array) -> bool:
 
 def _proved(statement: Compute, statements: tuple[Compute, ...]) -> bool:
     """Whether the rules prove that both are the same."""
-    body = inlined(statements)
+    body: Expr = transform(inlined(statements), _as_condition)
+    own = {index: as_affine(0) for index in statement.indices if index.extent is as_affine(1)}
+    wanted: Expr = without_single_sums(substitute(statement.body, own))
     pairs = zip(statements[-1].indices, statement.indices, strict=True)
-    other = substitute(body, {old: as_affine(new) for old, new in pairs if old is not new})
-    if sum(1 for _ in walk(statement.body)) + sum(1 for _ in walk(other)) > _PROOF_LIMIT:
+    other = without_single_sums(substitute(body, {old: own.get(new, as_affine(new)) for old, new in pairs}))
+    if sum(1 for _ in walk(wanted)) + sum(1 for _ in walk(other)) > _PROOF_LIMIT:
         return False
-    if same(other, statement.body):
+    if same(other, wanted) or same(other, fused_sums(wanted)):
         return True
     try:
-        return proved_equal(other, statement.body)
+        return proved_equal(other, wanted)
     except (CovectorError, RecursionError):
         return False
+
+
+def _as_condition(node: Any) -> Any:
+    """The condition c for ``[c] != 0``, as which a select reads a triangle of ones."""
+    if isinstance(node, Apply) and node.function.name == "ne" and isinstance(node.arguments[0], Bracket):
+        return node.arguments[0].condition if node.arguments[1] is ZERO else node
+    return node
 
 
 def inlined(statements: tuple[Compute, ...]) -> Expr:
@@ -150,7 +178,10 @@ def _element(statement: Compute, body: Expr) -> Callable[[tuple[Affine, ...]], E
 def _points(
     statement: Compute, inputs: tuple[Input, ...]
 ) -> Iterator[tuple[Mapping[str, int], Mapping[str, Array], Array]]:
-    """Sizes, arrays and the values there: all sizes different, then one of them 1; any numbers, then positive ones."""
+    """Sizes, arrays and the values there.
+
+    First all sizes differ and the numbers are any, then one size is 1 and the numbers are positive and often equal.
+    """
     forms = _extents(statement, inputs)
     names = list({node.name: None for form in forms for node in walk(form) if isinstance(node, Symbol)})
     program = Program(inputs, (statement,), (statement,))
@@ -170,14 +201,14 @@ def _array(
         return random.integers(0, max(bounds.get(given, 2), 1), shape)
     if given.dtype == "bool":
         return random.random(shape) < 0.5
-    return random.uniform(0.25, 2.0, shape) if positive else random.standard_normal(shape)
+    return random.integers(2, 17, shape) / 8 if positive else random.standard_normal(shape)
 
 
 def _sizes(names: list[str], turn: int, forms: list[Affine]) -> dict[str, int]:
-    """A prime for each symbol, in the second turn 1 for the last, in an order in which all extents are positive."""
-    primes = [_PRIMES[place % len(_PRIMES)] for place in range(turn, turn + len(names))]
-    primes = [*primes[:-1], 1] if turn and primes else primes
-    for chosen in islice(permutations(primes), _MOST_ORDERS):
+    """Different sizes for the symbols, in the second turn 1 for one of them, such that all extents are positive."""
+    sizes = [_SIZES[place % len(_SIZES)] for place in range(turn, turn + len(names))]
+    sizes = [*sizes[:-1], 1] if turn and sizes else sizes
+    for chosen in islice(permutations(sizes), _MOST_ORDERS):
         extents = dict(zip(names, chosen, strict=True))
         if all(evaluate_extent(form, extents) > 0 for form in forms):
             return extents
