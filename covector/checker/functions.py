@@ -22,6 +22,7 @@ from covector.checker.frameworks import (
 from covector.checker.functions_claim import Claim, ForwardCall, HandWritten, Own, Twice, plain_run, takes_context
 from covector.checker.functions_examine import Examination, Options, Subject
 from covector.checker.functions_inputs import Inputs, Spec, read_inputs
+from covector.checker.functions_program import described, with_limits
 from covector.checker.functions_signature import signature_of
 from covector.checker.functions_truth import DerivedForward, Forward, NumericForward
 from covector.checker.functions_verdict import judge
@@ -30,7 +31,6 @@ from covector.derivation.derivation import Derivation
 from covector.errors import CovectorError, NotationError
 from covector.frontend import read_program
 from covector.ir import Program
-from covector.notation.print import shape_text
 
 Source = str | Program | Derivation
 
@@ -95,14 +95,14 @@ def prepare(
     needs(library)
     derived = isinstance(of, (str, Program, Derivation))
     own = _own(backward, of, derived)
-    described = _inputs(own if own is not None else of, backward, inputs, seed)
-    wanted = _wanted(described, wrt)
+    given = _inputs(of if derived or own is None else own, inputs, seed)
+    wanted = _wanted(given, wrt)
     if own is not None:
         if library is NUMPY:
             hint = "give both: check_function(backward, of=forward, inputs=…), or say framework='torch' or 'jax'"
             raise NotationError(f"{_name(own)} has no backward of its own", hint=hint)
-        return _own_subject(own, of if derived else None, library, described, wanted)
-    return _written_subject(backward, of, library, described, wanted, signature)
+        return _own_subject(own, of if derived else None, library, given, wanted)
+    return _written_subject(backward, of, library, given, wanted, signature)
 
 
 def _own(backward: Any, of: Any, derived: bool) -> Any:
@@ -185,25 +185,23 @@ def _output_name(of: Any, inputs: Inputs) -> str:
     return program.output.name
 
 
-def _inputs(forward: Any, backward: Any, given: Any, seed: int) -> Inputs:
+def _inputs(forward: Any, given: Any, seed: int) -> Inputs:
     """The inputs as described; from the declarations of a program where nothing is said."""
     rng = np.random.default_rng(seed)
-    if isinstance(forward, (str, Program, Derivation)):
-        if given is not None and isinstance(forward, str):
-            return read_inputs(given, () if isinstance(given, Mapping) else _names_of_program(forward), rng)
-        program = forward if isinstance(forward, Program) else None
-        program = forward.program if isinstance(forward, Derivation) else program or read_program(str(forward))
-        if given is not None:
-            return read_inputs(given, [tensor.name for tensor in program.inputs], rng)
-        return read_inputs({t.name: f"{_extents(t)} {t.dtype}" for t in program.inputs}, (), rng)
+    if isinstance(forward, Derivation):
+        forward = forward.program
+    if isinstance(forward, str) and given is not None:
+        names = () if isinstance(given, Mapping) else _names_of_program(forward)
+        found = read_inputs(given, names, rng)
+        return with_limits(found, read_program(forward, {spec.name: spec.declaration(1) for spec in found.specs}))
+    if isinstance(forward, (str, Program)):
+        program = forward if isinstance(forward, Program) else read_program(forward)
+        found = read_inputs(described(program) if given is None else given, [t.name for t in program.inputs], rng)
+        return with_limits(found, program)
     if given is None:
         raise NotationError("the shapes of the inputs are not said", hint='inputs={"x": "M N", "weight": "K N"}')
     names = _forward_names(forward)
     return read_inputs(given, names, rng)
-
-
-def _extents(tensor: Any) -> str:
-    return shape_text(tensor.shape) if tensor.shape else "()"
 
 
 def _names_of_program(source: str) -> list[str]:

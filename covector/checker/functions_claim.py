@@ -168,10 +168,11 @@ class Twice:
         """The second gradients along the cotangents."""
         outer = (*self.own.names, *self.cotangents)
         floats = (*self.own.floats, *self.cotangents)
-        whole = OwnGradients(
-            lambda *values: self._flat(dict(zip(outer, values, strict=True))), self.framework, outer, floats
-        )
-        found = whole.run(arrays, cotangents).gradients
+
+        def first(*values: Any) -> tuple[Any, ...]:
+            return tuple(self.first(dict(zip(outer, values, strict=True)), create_graph=True))
+
+        found = OwnGradients(first, self.framework, outer, floats).run(arrays, cotangents).gradients
         return {name: found[name] for name in self.wanted}
 
     def values(self, arrays: Mapping[str, Any]) -> list[Any] | None:

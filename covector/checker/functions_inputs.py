@@ -29,7 +29,7 @@ BATCH = ("B1", "B2", "B3")
 
 DESCRIBED = 'an input is described as "M N", "M (2*F) positive", "N int<V"'
 
-_WORD = re.compile(r"\([^()]*\)|\.\.\.|int\s*<\s*\w+|[^\s,]+")
+_WORD = re.compile(r"int\s*<\s*(?:\w+|\([^()]*\))|\([^()]*\)|\.\.\.|[^\s,]+")
 _RANGES = (None, (0.2, 0.9), (1.1, 2.5))
 
 
