@@ -70,9 +70,17 @@ def _sorted_by_mask(body: Expr, masked: dict[Index, Affine]) -> Iterator[Node]:
         node = stack.pop()
         yield node
         below = list(children(node))
+        if isinstance(node, Affine):
+            below.sort(key=lambda atom: _masked_term(node, atom, masked))
         if isinstance(node, Apply) and node.function.name in COMMUTATIVE:
             below.sort(key=lambda child: order(substitute(child, masked)))
         stack.extend(reversed(below))
+
+
+def _masked_term(form: Affine, atom: Node, masked: dict[Index, Affine]) -> tuple[Any, ...]:
+    """The sort key of an atom of an integer expression that does not depend on the names of bound indices."""
+    coefficients = tuple(coefficient for monomial, coefficient in form.terms if atom in monomial)
+    return (order(as_affine(substitute(atom, masked))), coefficients)
 
 
 def _by_occurrence(nodes: Iterator[Node] | Expr, bound: tuple[Index, ...]) -> tuple[Index, ...]:

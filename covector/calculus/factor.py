@@ -8,7 +8,19 @@ from __future__ import annotations
 from fractions import Fraction
 
 from covector.calculus.arithmetic import common_number, fold_root, with_coefficient
-from covector.calculus.build import ADD, MUL, ONE, add, base_exponent, coefficient_of, factors_of, is_apply, is_exact, mul, power
+from covector.calculus.build import (
+    ADD,
+    MUL,
+    ONE,
+    add,
+    base_exponent,
+    coefficient_of,
+    factors_of,
+    is_apply,
+    is_exact,
+    mul,
+    power,
+)
 from covector.calculus.canonical import canonical
 from covector.calculus.conditions import opposite
 from covector.ir import Affine, Apply, Bracket, Expr, Read, Reduce, Select, children, rebuild, transform, walk
@@ -135,8 +147,11 @@ def _powers(factors: tuple[Expr, ...]) -> Powers:
     found: Powers = {}
     for factor in factors:
         base, exponent = base_exponent(factor)
-        found[canonical(base)] = (base, exponent)
-    return found
+        key = canonical(base)
+        # What was done inside may have made two factors equal.
+        before = found[key][1] if key in found and not isinstance(base, Bracket) else Fraction(0)
+        found[key] = (base, before + exponent)
+    return {key: power for key, power in found.items() if power[1]}
 
 
 def _common_powers(terms: list[Powers]) -> Powers:

@@ -32,6 +32,7 @@ from covector.calculus.rewrite import Rewriter
 from covector.ir import (
     Affine,
     Apply,
+    Bracket,
     Compute,
     Expr,
     Index,
@@ -290,8 +291,26 @@ def _take(
         rest = list(factors)
         for place, (_, exponent) in zip(chosen, wanted, strict=True):
             rest[place] = (factors[place][0], factors[place][1] - times * exponent)
-        return read, times, [pair for pair in rest if pair[1]]
+        left = [pair for pair in rest if pair[1]]
+        # A bracket of the value that guards another factor stays beside it.
+        guards = [factors[place] for place in chosen if isinstance(factors[place][0], Bracket)]
+        return read, times, left if all(_is_total(*pair) for pair in left) else [*guards, *left]
     return None
+
+
+def _is_total(base: Expr, exponent: Fraction) -> bool:
+    """Whether a power is finite wherever what it reads is."""
+    if exponent < 0 or exponent.denominator != 1:
+        return isinstance(base, Affine)
+    return not any(_may_fail(node) for node in walk(base))
+
+
+def _may_fail(node: object) -> bool:
+    if not isinstance(node, Apply):
+        return False
+    base, exponent = base_exponent(node)
+    inverse = exponent < 0 and not isinstance(base, Affine)
+    return inverse or exponent.denominator != 1 or (bool(node.function.domain) and base is node)
 
 
 def _common_power(ratios: Sequence[Fraction]) -> Fraction | None:

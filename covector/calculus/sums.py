@@ -26,8 +26,8 @@ from covector.calculus.build import (
 from covector.calculus.canonical import canonical
 from covector.calculus.conditions import solved_for
 from covector.calculus.rewrite import Rule
-from covector.ir import Affine, Apply, Bracket, Expr, Index, Literal, Read, Reduce, as_affine, substitute
-from covector.ir.affine import Floor, Mod, atoms, exact_quotient, floor_div, free, modulo
+from covector.ir import Affine, Apply, Bracket, Expr, Index, Literal, Reduce, as_affine, substitute
+from covector.ir.affine import Floor, Mod, exact_quotient, floor_div, free, modulo
 from covector.ir.bounds import nonnegative
 from covector.ir.walk import bound_in, fresh, rename, unused
 
@@ -265,16 +265,16 @@ def _linear(form: Affine, index: Index) -> Affine | None:
 
 
 def _range(index: Index, position: Affine) -> tuple[Expr, ...]:
-    """The brackets that keep an eliminated index in its range; a data-dependent position is in range by its meaning."""
-    if any(isinstance(atom, Read) for atom in atoms(position)):
-        return ()
+    """The brackets that keep an eliminated index in its range."""
     bounds = (position, index.extent - 1 - position)
     return tuple(at_least_zero(form) for form in bounds if not nonnegative(form))
 
 
-def product_of_ones(node: Reduce) -> Expr | None:
-    """A product of a product is the product of each."""
+def split_product(node: Reduce) -> Expr | None:
+    """A product of a product is the product of each, where no bracket guards the others."""
     if isinstance(node.body, Apply) and node.body.function is MUL:
+        if any(isinstance(factor, Bracket) for factor in node.body.arguments):
+            return None
         return mul(*(Reduce("prod", node.indices, factor) for factor in node.body.arguments))
     return None
 
@@ -326,6 +326,6 @@ SUMS = (
         "factors out of the sum",
         "提出求和号",
     ),
-    Rule("split-product", "prod", "prod[k](f[k] * g[k])", "prod[k](f[k]) * prod[k](g[k])", product_of_ones),
+    Rule("split-product", "prod", "prod[k](f[k] * g[k])", "prod[k](f[k]) * prod[k](g[k])", split_product),
     Rule("extremum-of-constant", "max min", "max[k](g[i])", "g[i]", extremum_of_constant),
 )

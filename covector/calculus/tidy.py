@@ -6,16 +6,19 @@ whatever the inputs are, such as ``Σ (x - mean) = 0`` or ``Σ softmax = 1``, re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from covector.calculus.build import ADD, factors_of
+from covector.calculus.build import ADD, ONE, factors_of
 from covector.calculus.factor import factored, oriented, signature
+from covector.calculus.match import match
 from covector.calculus.recognise import Recogniser, Value
-from covector.calculus.rewrite import Rewriter
+from covector.calculus.rewrite import Rewriter, Rule
 from covector.calculus.rules import FIRST, RULES, expand
+from covector.calculus.sums import lower_form
 from covector.ir import (
     Affine,
     Apply,
+    Bracket,
     Compute,
     Expr,
     Index,
@@ -28,6 +31,7 @@ from covector.ir import (
     transform,
     walk,
 )
+from covector.ir.affine import atoms, free
 from covector.ir.node import Node
 
 PASSES = 8
@@ -43,7 +47,8 @@ class Tidy:
     """
 
     def __init__(self, program: Program) -> None:
-        self.first, self.simplifier = Rewriter(FIRST), Rewriter(RULES)
+        known = in_range(program)
+        self.first, self.simplifier = Rewriter((known, *FIRST)), Rewriter((known, *RULES))
         self.inputs: frozenset[Tensor] = frozenset(program.inputs)
         self.values: Mapping[Tensor, Value] = {
             statement: Value(statement, self.simplifier(statement.body))
@@ -122,6 +127,39 @@ class Tidy:
 
         result: Expr = transform(expr, inline)
         return result
+
+
+def in_range(program: Program) -> Rule:
+    """The rule that a data-dependent position at which the program reads is inside the bounds of what it reads."""
+    known = [
+        (form, frozenset(free(form)))
+        for statement in program.statements
+        if isinstance(statement, Compute)
+        for read in _unguarded_reads(statement.body)
+        for position, extent in zip(read.positions, read.tensor.shape, strict=True)
+        if any(isinstance(atom, Read) for atom in atoms(position))
+        for form in (position, extent - 1 - position)
+    ]
+
+    def apply(node: Bracket) -> Expr | None:
+        form = lower_form(node)
+        if form is None or not any(isinstance(atom, Read) for atom in atoms(form)):
+            return None
+        found = any(next(match(pattern, form, variables), None) is not None for pattern, variables in known)
+        return ONE if found else None
+
+    return Rule("in-range", "Bracket", "[0 <= ids[n]] * a", "a", apply, where="the program reads at ids[n]")
+
+
+def _unguarded_reads(expr: Expr) -> Iterator[Read]:
+    """The reads of an expression that no bracket and no select keeps from being made."""
+    if isinstance(expr, Read):
+        yield expr
+    elif isinstance(expr, Reduce):
+        yield from _unguarded_reads(expr.body)
+    elif isinstance(expr, Apply) and not any(isinstance(argument, Bracket) for argument in expr.arguments):
+        for argument in expr.arguments:
+            yield from _unguarded_reads(argument)
 
 
 def _sums_up(node: object) -> bool:

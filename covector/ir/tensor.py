@@ -30,7 +30,10 @@ class Input(Node):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Compute(Node):
-    """``name[indices] = body``, for all values of the indices; ``cast`` is its dtype where that is not the body's."""
+    """``name[indices] = body``, for all values of the indices.
+
+    A derived statement says in ``cast`` which dtype it has, that of the tensor whose gradient it is.
+    """
 
     name: str
     indices: tuple[Index, ...]
@@ -46,6 +49,11 @@ class Compute(Node):
     def dtype(self) -> str:
         """The dtype of its body, or what that is cast to."""
         return self.cast or dtype(self.body)
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether the calculus made this statement."""
+        return bool(self.cast)
 
     def order_key(self) -> tuple[Any, ...]:
         """The sort key."""

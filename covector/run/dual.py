@@ -8,6 +8,7 @@ Griewank and Walther, Evaluating Derivatives, section 3.1.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -135,7 +136,7 @@ class DualEvaluation(Evaluation):
 def _product_rule(body: Array, moved: Array, first: int) -> Array:
     """Σ_k moved[k] · Π of the others, without dividing."""
     body, moved = np.broadcast_arrays(body, moved)
-    flat = body.reshape(*body.shape[:first], -1)
+    flat = body.reshape(*body.shape[:first], prod(body.shape[first:]))
     moves = moved.reshape(flat.shape)
     total = np.zeros(flat.shape[:-1])
     for place in range(flat.shape[-1]):

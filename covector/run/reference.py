@@ -115,7 +115,10 @@ def _slab(
             _slab(statement, values, extents, {**ranges, index: part}) for part in ((low, middle), (middle, high))
         ]
         return np.concatenate(np.broadcast_arrays(*halves) if shape == () else halves, axis=axis + 1)
-    value = Evaluation(values, extents, ranges).value(statement.body, tuple(statement.indices))
+    # What is derived reads where the forward read, and zero elsewhere; only what a user wrote is held to its bounds.
+    value = Evaluation(values, extents, ranges, strict=not statement.is_derived).value(
+        statement.body, tuple(statement.indices)
+    )
     batch = value.shape[0]
     return np.array(np.broadcast_to(value, (batch, *shape)))
 
@@ -141,17 +144,19 @@ def _parts(node: Node) -> tuple[Node, ...]:
 
 
 class Evaluation:
-    """One statement at work over one part of its grid."""
+    """One statement at work over one part of its grid; a ``strict`` one refuses data outside the bounds."""
 
     def __init__(
         self,
         values: Mapping[Tensor, Array],
         extents: Mapping[str, int],
         ranges: Mapping[Index, tuple[int, int]],
+        strict: bool = True,
     ) -> None:
         self.values, self.extents, self.ranges = values, extents, dict(ranges)
         self.memo: dict[tuple[Node, tuple[Index, ...], int], Array] = {}
         self.active: list[Array] = []
+        self.strict = strict
 
     def value(self, expr: Expr, scope: tuple[Index, ...]) -> Array:
         """The value of an expression over the indices in scope."""
@@ -277,7 +282,7 @@ class Evaluation:
             size = array.shape[axis + 1]
             at = self.integer(position, scope)
             inside = (at >= 0) & (at < size)
-            if any(isinstance(atom, Read) for atom in atoms(position)):
+            if self.strict and any(isinstance(atom, Read) for atom in atoms(position)):
                 self.refuse_outside(expr, axis, at, inside, size)
             valid = valid & inside
             where.append(at.clip(0, max(size - 1, 0)))
