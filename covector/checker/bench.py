@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from covector.run.reference import Array, evaluate_statement
 
 _RELATIVE, _ABSOLUTE = 1e-7, 1e-11
 _MOST = 3_000_000
-_LARGEST = 64
+_LARGEST, _SIMPLE = 64, 8
 
 
 @dataclass(frozen=True)
@@ -71,20 +72,19 @@ class Bench:
                     values = run(program, arrays, extents)
                 except CovectorError:
                     continue
-                if np.isfinite(values[true]).all() and values[true].size:
+                if all(np.isfinite(value).all() for value in values.values()) and values[true].size:
                     self.spots.append(Spot(extents, values))
-        self.memo: dict[Compute, list[Array] | None] = {}
+        self.memo: dict[tuple[Compute, int], Array | None] = {}
 
-    def values(self, guess: Compute) -> list[Array] | None:
-        """The values of a statement at every spot; None where it has none."""
-        if guess not in self.memo:
-            if free(guess.body) - set(guess.indices):
-                return None
-            try:
-                self.memo[guess] = [self._value(guess, spot) for spot in self.spots]
-            except (CovectorError, KeyError, ZeroDivisionError, OverflowError):
-                self.memo[guess] = None
-        return self.memo[guess]
+    def value(self, guess: Compute, place: int) -> Array | None:
+        """The value of a statement at one of the spots; None where it has none."""
+        key = (guess, place)
+        if key not in self.memo:
+            self.memo[key] = None
+            if not free(guess.body) - set(guess.indices):
+                with suppress(CovectorError, KeyError, ZeroDivisionError, OverflowError):
+                    self.memo[key] = self._value(guess, self.spots[place])
+        return self.memo[key]
 
     def _value(self, guess: Compute, spot: Spot) -> Array:
         values = spot.values
@@ -93,24 +93,31 @@ class Bench:
                 values[tensor] = self._value(tensor, spot)
         return evaluate_statement(guess, values, spot.extents).astype(np.float64)
 
+    def is_zero(self, statement: Compute) -> bool:
+        """Whether a statement is 0 at all spots."""
+        values = [self.value(statement, place) for place in range(len(self.spots))]
+        return bool(values) and all(value is not None and not value.any() for value in values)
+
     def equal(self, claimed: Compute, true: Compute) -> bool:
         """Whether two statements agree at all spots."""
-        return claimed.shape == true.shape and self.factor(claimed, true, exactly=True) is not None
+        return self.factor(claimed, true, exactly=True) is not None
 
     def factor(self, claimed: Compute, true: Compute, exactly: bool = False) -> Factor | None:
         """What the claimed statement is a multiple of the true one by, if it is one; 1 where they agree."""
         if claimed.shape != true.shape or not self.spots:
             return None
-        left, right = self.values(claimed), self.values(true)
-        if left is None or right is None:
-            return None
-        ratios = [_ratio(a, b) for a, b in zip(left, right, strict=True)]
-        known = {place: ratio for place, ratio in enumerate(ratios) if ratio is not None}
-        if any(ratio != ratio for ratio in known.values()) or not known:
-            return None
-        if all(abs(ratio - 1) < _RELATIVE for ratio in known.values()):
+        known: dict[int, float] = {}
+        for place in range(len(self.spots)):
+            left, right = self.value(claimed, place), self.value(true, place)
+            ratio = float("nan") if left is None or right is None else _ratio(left, right)
+            if ratio is None:
+                continue
+            if ratio != ratio or (exactly and abs(ratio - 1) >= _RELATIVE):
+                return None
+            known[place] = ratio
+        if known and all(abs(ratio - 1) < _RELATIVE for ratio in known.values()):
             return Factor()
-        return None if exactly else self._named(known)
+        return None if exactly or not known else self._named(known)
 
     def _named(self, ratios: Mapping[int, float]) -> Factor | None:
         number = _rational(list(ratios.values()))
@@ -119,9 +126,9 @@ class Bench:
         if len({spot.extents.get(name) for spot in self.spots for name in spot.extents}) < 2 and not self.scalars:
             return None
         for name, extent, values in self.multipliers:
-            for power in (1, -1):
+            for power in (1,) if "/" in name else (1, -1):
                 number = _rational([r / values[place] ** power for place, r in ratios.items() if values[place]])
-                if number is not None:
+                if number is not None and max(abs(number.numerator), number.denominator) <= _SIMPLE:
                     return Factor(number, name, power, extent)
         return None
 
@@ -145,6 +152,11 @@ class Bench:
             put(
                 text(one * other),
                 lambda at, one=one, other=other: float(evaluate_extent(one * other, at)),  # type: ignore[misc]
+            )
+        for one, other in permutations(extents, 2):
+            put(
+                f"{text(one)}/{text(other)}",
+                lambda at, one=one, other=other: evaluate_extent(one, at) / evaluate_extent(other, at),  # type: ignore[misc]
             )
         for one in extents:
             less = one - 1
@@ -177,7 +189,8 @@ def _ratio(left: Array, right: Array) -> float | None:
     if abs(right[at]) < _ABSOLUTE:
         return float("nan")
     ratio = float(left[at] / right[at])
-    fits = np.abs(left - ratio * right) <= _RELATIVE * scale
+    with np.errstate(invalid="ignore"):
+        fits = np.abs(left - ratio * right) <= _RELATIVE * scale
     return ratio if fits.all() and ratio else float("nan")
 
 

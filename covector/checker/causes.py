@@ -8,7 +8,7 @@ from covector.checker.bench import Bench, Factor
 from covector.checker.mistakes import MISTAKES, Guess, Truth, transposed
 from covector.checker.reading import Reading
 from covector.checker.repairs import repairs
-from covector.checker.truth import Forward, inlined
+from covector.checker.truth import Forward, inlined, reads_any
 from covector.checker.verdict import Cause
 from covector.ir import Compute, Literal, Tensor, walk
 from covector.ir.tensor import program_of
@@ -33,7 +33,7 @@ def find_cause(reading: Reading, forward: Forward | None, truths: tuple[Compute,
     sides = (reading.claimed,) if reading.claimed else ()
     others = program_of(sides).inputs if sides else ()
     bench = Bench(reading.true, (*tensors, *read, *others))
-    forms = tuple(dict.fromkeys((reading.true, *truths, *_opened(reading.true, forward))))
+    forms = tuple(dict.fromkeys(form for base in (*truths, reading.true) for form in (base, *_opened(base, forward))))
     return (
         _by_factor(reading, bench)
         or _by_repair(reading, bench, first=True)
@@ -51,7 +51,8 @@ def _has_seed(forward: Forward) -> bool:
 def _opened(true: Compute, forward: Forward | None) -> Iterator[Compute]:
     """The truth in terms of the inputs alone, and what the forward's own statements are in it."""
     statements = forward.program.statements if forward else ()
-    for tensors in (statements, program_of((true,)).statements):
+    single = [[statement] for statement in statements if reads_any(true.body, [statement])]
+    for tensors in (*single, statements, program_of((true,)).statements):
         body = inlined(true.body, [t for t in tensors if t is not true], OPENED)
         if body is not None and body is not true.body:
             yield Compute(true.name, true.indices, body)
@@ -62,8 +63,7 @@ def _by_factor(reading: Reading, bench: Bench) -> Cause | None:
     claimed = reading.claimed
     if claimed is None:
         return None
-    values = bench.values(claimed)
-    if values is not None and values and all(not value.any() for value in values):
+    if bench.is_zero(claimed):
         return Cause("zero", "the claim is 0 everywhere")
     factor = bench.factor(claimed, reading.true)
     return None if factor is None or factor == Factor() else factor_cause(factor, reading)
@@ -83,6 +83,9 @@ def factor_cause(factor: Factor, reading: Reading | None = None) -> Cause:
     if not factor.extent:
         name = f"{'extra' if factor.power > 0 else 'missing'} factor {factor.name}"
         return Cause(name, said)
+    if "/" in factor.name and "(" not in factor.name:
+        first, second = factor.name.split("/")[:: factor.power]
+        return Cause("wrong extent", f"{said}: {second} stands where {first} belongs")
     if factor.power > 0:
         divided = reading is None or _divides(reading)
         name = "missing factor 1/n" if divided else "extra factor n"
@@ -95,7 +98,9 @@ def factor_cause(factor: Factor, reading: Reading | None = None) -> Cause:
 def _divides(reading: Reading) -> bool:
     """Whether the truth divides by an extent: only then a factor 1/n can be missing."""
     statements = program_of((reading.true,)).statements
-    names = {n.function.name for s in statements if isinstance(s, Compute) for n in walk(s.body) if hasattr(n, "function")}
+    names = {
+        n.function.name for s in statements if isinstance(s, Compute) for n in walk(s.body) if hasattr(n, "function")
+    }
     return bool(names & {"div", "pow"})
 
 

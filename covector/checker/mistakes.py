@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import permutations
+from itertools import combinations, permutations
 
-from covector.calculus.build import MINUS_ONE, add, factors_of, is_apply, mul, number, power, terms_of
+from covector.calculus.build import EQ, LE, LT, MINUS_ONE, NOT, ONE, add, base_exponent, factors_of, is_apply, mul, number, power, terms_of
 from covector.ir import (
+    Affine,
     Apply,
     Bracket,
     Compute,
@@ -31,6 +32,7 @@ from covector.ir import (
     walk,
 )
 
+from covector.ir.affine import free
 from covector.notation.print import shape_text, text
 from covector.ops import SCALARS
 
@@ -110,10 +112,15 @@ def extra_sums(truth: Truth) -> Iterator[Guess]:
         yield Guess(Compute("guess", statement.indices, body), "extra sum", sentence)
         rest = tuple(kept for kept in statement.indices if kept is not index)
         yield Guess(Compute("guess", rest, body), "extra sum", sentence)
+        for node in _parts(statement):
+            if isinstance(node, Read) and index in free(node):
+                summed = Reduce("sum", (other,), substitute(node, {index: as_affine(other)}))
+                sentence = f"{text(node)} is summed over {index.name}, and should not be"
+                yield _with(truth, node, summed, "extra sum", sentence)
 
 
 def terms(truth: Truth) -> Iterator[Guess]:
-    """A term dropped, doubled, or with the other sign."""
+    """A term dropped, doubled, halved, or with the other sign; then two terms dropped."""
     for node in _parts(truth.statement):
         if is_apply(node, "sub"):
             left, right = node.arguments  # type: ignore[union-attr]
@@ -129,39 +136,75 @@ def terms(truth: Truth) -> Iterator[Guess]:
             yield _with(truth, node, add(*found, term), "doubled term", f"the term {shown} is there twice")
             flipped = add(*others, mul(MINUS_ONE, term))
             yield _with(truth, node, flipped, "sign", f"the sign of the term {shown} is wrong")
+            halved = add(*others, mul(number(Fraction(1, 2)), term))
+            yield _with(truth, node, halved, "factor 1/2", f"the term {shown} is there by half")
+        for first, second in combinations(found, 2) if 2 < len(found) <= 5 else ():
+            rest = add(*(term for term in found if term is not first and term is not second))
+            sentence = f"the terms {_shown(first)} and {_shown(second)} are missing"
+            yield _with(truth, node, rest, "dropped term", sentence)
+
+
+def outer_factors(truth: Truth) -> Iterator[Guess]:
+    """A factor of the whole, or of the whole sum, left out, or there twice."""
+    node: Expr = truth.statement.body
+    while True:
+        yield from _factors(truth, node)
+        if isinstance(node, Reduce):
+            node = node.body
+        elif is_apply(node, "div") or is_apply(node, "neg"):
+            node = node.arguments[0]  # type: ignore[union-attr]
+        else:
+            sums = [factor for factor in factors_of(node) if isinstance(factor, Reduce)]
+            if len(sums) != 1 or node is sums[0]:
+                return
+            node = sums[0]
 
 
 def factors(truth: Truth) -> Iterator[Guess]:
-    """A factor left out, there twice, or on the wrong side of a quotient."""
+    """A factor of any part left out, there twice, or on the wrong side of a quotient."""
     for node in _parts(truth.statement):
-        if is_apply(node, "div"):
-            top, bottom = node.arguments  # type: ignore[union-attr]
-            yield _with(truth, node, top, "missing factor", f"the division by {_shown(bottom)} is missing")
-            yield _with(
-                truth, node, mul(top, bottom), "wrong exponent", f"{_shown(bottom)} stands above instead of below"
-            )
-        found = list(factors_of(node))
-        if len(found) < 2:
+        yield from _factors(truth, node)
+
+
+def _factors(truth: Truth, node: Expr) -> Iterator[Guess]:
+    if is_apply(node, "div"):
+        top, bottom = node.arguments  # type: ignore[union-attr]
+        yield _with(truth, node, top, *_missing(power(bottom, -1), (top,)))
+        yield _with(truth, node, mul(top, bottom), "wrong exponent", f"{_shown(bottom)} stands above instead of below")
+    found = list(factors_of(node))
+    if len(found) < 2:
+        return
+    for n, factor in enumerate(found):
+        if isinstance(factor, Literal):
             continue
-        for n, factor in enumerate(found):
-            if isinstance(factor, Literal):
-                continue
-            others = [*found[:n], *found[n + 1 :]]
-            yield _with(truth, node, mul(*others), *_missing(factor))
-            yield _with(truth, node, mul(*found, factor), "extra factor", f"the factor {_shown(factor)} is there twice")
+        others = [*found[:n], *found[n + 1 :]]
+        yield _with(truth, node, mul(*others), *_missing(factor, others))
+        yield _with(truth, node, mul(*found, factor), "extra factor", f"the factor {_shown(factor)} is there twice")
+    for first, second in combinations(found, 2) if 2 < len(found) <= 5 else ():
+        left = [factor for factor in found if factor is not first and factor is not second]
+        name, _ = max(_missing(first, ()), _missing(second, ()), key=lambda missing: len(missing[0]))
+        yield _with(truth, node, mul(*left), name, f"the factors {_shown(first)} and {_shown(second)} are missing")
 
 
-def _missing(factor: Expr) -> tuple[str, str]:
-    """The name and the sentence for a factor left out."""
+def _missing(factor: Expr, others: Iterable[Expr]) -> tuple[str, str]:
+    """The name and the sentence for a factor left out of a product with others."""
+    sentence = f"the factor {_shown(factor)} is missing"
     if isinstance(factor, Bracket):
         return "missing condition", f"the condition {text(factor)} is missing"
+    base, exponent = base_exponent(factor)
+    if exponent < 0:
+        if not isinstance(base, Affine):
+            return "missing factor", f"the division by {_shown(base)} is missing"
+        summed = [i for o in others for node in walk(o) if isinstance(node, Reduce) for i in node.indices]
+        if any(index.extent is base for index in summed):
+            return "sum for mean", f"a sum stands where a mean belongs: the division by {_shown(base)} is missing"
+        return "missing factor 1/n", f"the division by {_shown(base)} is missing"
     read = any(isinstance(node, Read) and isinstance(node.tensor, Compute) for node in walk(factor))
-    calls = [
-        node for node in walk(factor) if isinstance(node, Apply) and node.function.name not in ("mul", "neg", "div")
-    ]
+    plain = ("mul", "neg", "div", "add", "sub", "pow")
+    calls = any(isinstance(node, Apply) and node.function.name not in plain for node in walk(factor))
     if calls or (read and not isinstance(factor, (Read, Reduce))):
-        return "missing derivative of the nonlinearity", f"the factor {_shown(factor)} is missing"
-    return "missing factor", f"the factor {_shown(factor)} is missing"
+        return "missing derivative of the nonlinearity", sentence
+    return "missing factor", sentence
 
 
 def powers(truth: Truth) -> Iterator[Guess]:
@@ -205,8 +248,8 @@ def tensors(truth: Truth) -> Iterator[Guess]:
     statement = truth.statement
     read = dict.fromkeys(node.tensor for node in walk(statement.body) if isinstance(node, Read))
     for tensor in read:
-        for other in truth.tensors:
-            if other is tensor or other.shape != tensor.shape or not is_float(other.dtype):
+        for other in truth.tensors if tensor in truth.tensors else ():
+            if other is tensor or not is_float(other.dtype) or other.shape not in (tensor.shape, tensor.shape[::-1]):
                 continue
             name = _exchange(truth.tensors, tensor, other)
             sentence = f"{other.name} stands where {tensor.name} belongs"
@@ -265,15 +308,30 @@ def epsilons(truth: Truth) -> Iterator[Guess]:
 
 
 def selections(truth: Truth) -> Iterator[Guess]:
-    """The branches of a select exchanged, or one of them everywhere."""
+    """A condition left out, turned round, or with another comparison."""
     for node in _parts(truth.statement):
         if isinstance(node, Select):
             swapped = Select(node.condition, node.otherwise, node.then)
             yield _with(truth, node, swapped, "wrong case", "the two cases are exchanged")
             for branch in (node.then, node.otherwise):
-                yield _with(
-                    truth, node, branch, "missing condition", f"the case distinction {text(node.condition)} is missing"
-                )
+                sentence = f"the case distinction {text(node.condition)} is missing"
+                yield _with(truth, node, branch, "missing condition", sentence)
+        elif isinstance(node, Bracket):
+            yield _with(truth, node, ONE, "missing condition", f"the condition {text(node)} is missing")
+            for other in _other_conditions(node.condition):
+                sentence = f"{text(Bracket(other))} stands where {text(node)} belongs"
+                yield _with(truth, node, Bracket(other), "wrong case", sentence)
+
+
+def _other_conditions(condition: Expr) -> Iterator[Expr]:
+    yield Apply(NOT, (condition,))
+    if isinstance(condition, Apply) and condition.function in (LT, LE, EQ):
+        left, right = condition.arguments
+        for function in (LT, LE, EQ):
+            for sides in ((left, right), (right, left)):
+                changed = Apply(function, sides)
+                if changed is not condition:
+                    yield changed
 
 
 def _root(node: Expr) -> Fraction | None:
@@ -308,8 +366,9 @@ def _with(truth: Truth, node: Expr, new: Expr, name: str, sentence: str) -> Gues
 
 def _reread(statement: Compute, tensor: Tensor, other: Tensor, only: Read | None) -> Compute:
     def change(node: object) -> object:
-        here = isinstance(node, Read) and node.tensor is tensor and (only is None or node is only)
-        return Read(other, node.positions) if here and isinstance(node, Read) else node
+        if not isinstance(node, Read) or node.tensor is not tensor or (only is not None and node is not only):
+            return node
+        return Read(other, node.positions if other.shape == tensor.shape else node.positions[::-1])
 
     return Compute("guess", statement.indices, transform(statement.body, change))
 
@@ -325,9 +384,10 @@ MISTAKES: tuple[Mistake, ...] = (
     selections,
     tensors,
     epsilons,
-    factors,
+    outer_factors,
     sums,
     terms,
+    factors,
     reads,
     powers,
     functions,

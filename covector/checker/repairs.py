@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from covector.checker.claims import rebuilt
 from covector.checker.reading import Reading
@@ -25,7 +26,7 @@ class Repair:
 
 def repairs(reading: Reading) -> Iterator[Repair]:
     """Changes to try, the likeliest first."""
-    matrix = (_axes, _products, _transposes, _wrapped, _extra)
+    matrix = (_axes, _contracted, _wrapped, _products, _transposes, _extra)
     tries = (_positions, _letters, _deltas, _reductions, _extra) if reading.element else matrix
     for make in tries:
         yield from make(reading)
@@ -43,6 +44,15 @@ def _each(reading: Reading, kind: type[Syntax], wanted: Callable[[Syntax], bool]
     for node in syntax_walk(reading.right):
         if isinstance(node, kind) and wanted(node):
             yield node
+
+
+def _contracted(reading: Reading) -> Iterator[Repair]:
+    """A product element by element made a matrix product, as it stands."""
+    for node in _each(reading, syntax.Operator) if reading.true.shape else ():
+        assert isinstance(node, syntax.Operator)
+        if node.symbol == "*" and len(node.operands) == 2:
+            sentence = f"{_said(reading, node)} is taken element by element, and a matrix product is meant"
+            yield Repair(_replaced(reading, node, replace(node, symbol="@")), "elementwise for matrix product", sentence)
 
 
 def _products(reading: Reading) -> Iterator[Repair]:
@@ -179,8 +189,10 @@ def _positions(reading: Reading) -> Iterator[Repair]:
     """The positions of a read exchanged."""
     for node in _each(reading, syntax.Subscript):
         assert isinstance(node, syntax.Subscript)
-        if len(node.positions) == 2 and node.positions[0] != node.positions[1]:
-            new = replace(node, positions=node.positions[::-1])
+        for first, second in combinations(range(len(node.positions)), 2):
+            moved = list(node.positions)
+            moved[first], moved[second] = moved[second], moved[first]
+            new = replace(node, positions=tuple(moved))
             yield Repair(
                 _replaced(reading, node, new), "transposed", f"{_said(reading, node)} has its indices exchanged"
             )
@@ -251,6 +263,11 @@ def _extra(reading: Reading) -> Iterator[Repair]:
             what = "term" if node.symbol in ("+", "-") else "factor"
             sentence = f"the {what} {_said(reading, operand)} does not belong there"
             yield Repair(_replaced(reading, node, kept), f"extra {what}", sentence)
+        if node.symbol in ("+", "*"):
+            other = "*" if node.symbol == "+" else "+"
+            name = "product for sum" if node.symbol == "*" else "sum for product"
+            sentence = f"{_said(reading, node)} should be joined by {other}"
+            yield Repair(_replaced(reading, node, replace(node, symbol=other)), name, sentence)
         if node.symbol in ("+", "-") and len(node.operands) == 2:
             flipped = replace(node, symbol="-" if node.symbol == "+" else "+")
             sentence = f"the sign of {_said(reading, node.operands[1])} is wrong"
