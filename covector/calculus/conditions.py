@@ -20,6 +20,7 @@ from covector.ir import (
     Read,
     ScalarFunction,
     Select,
+    Symbol,
     as_affine,
     floor_div,
     modulo,
@@ -50,15 +51,23 @@ def fold_comparison(node: Apply) -> Expr | None:
     if node.function.name in ("le", "lt"):
         form = right - left - (1 if node.function.name == "lt" else 0)
         form = _tightened(form)
-        if nonnegative(form):
+        if _holds(form):
             return TRUE
-        return FALSE if nonnegative(-form - 1) else _unless_same(node, LE, as_affine(0), form)
+        return FALSE if _holds(-form - 1) else _unless_same(node, LE, as_affine(0), form)
     form = _oriented(left - right)
     # A delta of two indices of extent 1 holds too, but is of more use: it says which of them a sum can do without.
     zero = len(form.terms) < 2 and nonnegative(form) and nonnegative(-form)
     if zero or nonnegative(form - 1) or nonnegative(-form - 1) or _indivisible(form):
         return TRUE if zero == (node.function is EQ) else FALSE
     return _unless_same(node, node.function, form, as_affine(0))
+
+
+def _holds(form: Affine) -> bool:
+    """Whether ``0 <= form`` is proved; where no index runs, an extent may be 0."""
+    if free(form):
+        return nonnegative(form)
+    positive = all(isinstance(atom, Symbol) for atom in atoms(form)) and all(c >= 0 for _, c in form.terms)
+    return positive and form.constant >= 0
 
 
 def _unless_same(node: Apply, function: ScalarFunction, left: Affine, right: Affine) -> Expr | None:

@@ -127,7 +127,29 @@ class Recogniser:
             return exact
         parts = tuple(self(child) if not isinstance(child, Affine) else child for child in children(expr))
         rebuilt: Expr = rebuild(expr, parts)
+        rebuilt = self._without_repeated_guards(rebuilt)
         return rebuilt if rebuilt is expr else self(rebuilt)
+
+    def _without_repeated_guards(self, expr: Expr) -> Expr:
+        """``[c]·P`` is P where P was defined as a product with ``[c]``, and nothing else needs the guard."""
+        factors = factors_of(expr)
+        if not any(isinstance(factor, Bracket) for factor in factors):
+            return expr
+        if not all(_is_total(*base_exponent(factor)) for factor in factors):
+            return expr
+        held = {guard for factor in factors for guard in self._guards(factor)}
+        kept = [factor for factor in factors if factor not in held]
+        return expr if len(kept) == len(factors) else mul(*kept)
+
+    def _guards(self, factor: Expr) -> Iterable[Expr]:
+        """The brackets that the value read by a factor holds."""
+        value = next((v for v in self.values if isinstance(factor, Read) and v.own.tensor is factor.tensor), None)
+        if value is None or value.result is not None or not isinstance(factor, Read):
+            return
+        here = dict(zip(value.tensor.indices, factor.positions, strict=True))
+        for part in factors_of(value.body):
+            if isinstance(part, Bracket):
+                yield substitute(part, here)
 
     def _as_written(self, node: Any) -> Any:
         """A node that is an earlier value to the letter, read instead of computed."""

@@ -29,9 +29,13 @@ def simplify(expr: Expr, rules: Iterable[Rule] = RULES) -> Expr:
     return Rewriter(rules)(expr)
 
 
-def expand(expr: Expr) -> Expr:
-    """The normal form with everything multiplied out, for proofs."""
-    result: Expr = canonical(Rewriter(EXPANSIONS)(Rewriter(RULES)(expr)))
+def expand(expr: Expr, *, through_stops: bool = True) -> Expr:
+    """The normal form with everything multiplied out, for proofs.
+
+    What ``stop`` holds is its value, or else, for what must hold of derivatives too, something of its own.
+    """
+    rules = EXPANSIONS if through_stops else tuple(rule for rule in EXPANSIONS if rule.name != "stop-is-value")
+    result: Expr = canonical(Rewriter(rules)(Rewriter(RULES)(expr)))
     return result
 
 

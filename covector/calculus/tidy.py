@@ -103,7 +103,7 @@ class Tidy:
     def constant(self, node: Expr) -> Literal | None:
         """The number that a sum is whatever the inputs are, or None."""
         if node not in self.constants:
-            value = expand(self.inlined(node)) if self._may_be_constant(node) else node
+            value = expand(self.inlined(node), through_stops=False) if self._may_be_constant(node) else node
             self.constants[node] = value if isinstance(value, Literal) else None
         return self.constants[node]
 
