@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import covector
-from covector.derivation.derivation import Derived
+from covector.derivation.derivation import Derivation, Derived
 
 FILE = Path(__file__).with_name("known_forms.txt")
 INDENT = "    "
@@ -41,9 +42,15 @@ def _form(section: str) -> Form:
     return Form(name, tuple(wrt.split()[1:]), "\n".join(program), "\n".join(gradients))
 
 
+@cache
+def derivation_of(form: Form) -> Derivation:
+    """The derivation of a form's program."""
+    return covector.derive(form.program, wrt=form.wrt or None)
+
+
 def derive(form: Form) -> Form:
     """The form with its gradients as they are derived now."""
-    derivation = covector.derive(form.program, wrt=form.wrt or None)
+    derivation = derivation_of(form)
     names = [*derivation.record.intermediate, *derivation.record.gradients]
     lines = [line for name in names for line in _lines(derivation[name])]
     return Form(form.name, form.wrt, form.program, "\n".join(INDENT + line for line in lines))
