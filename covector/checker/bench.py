@@ -29,7 +29,8 @@ _LARGEST, _SIMPLE = 64, 8
 class Factor:
     """What one side is of another: a number, an extent or a scalar input, and one over it.
 
-    ``value`` is the number; ``name`` what else it is made of (``M``, ``lr``), ``power`` 1 or -1, ``extent`` whether it is an extent.
+    ``value`` is the number; ``name`` what else it is made of (``M``, ``lr``), ``power`` 1 or -1, ``extent`` whether
+    that is an extent.
     """
 
     value: Fraction = Fraction(1)
@@ -139,7 +140,7 @@ class Bench:
 
     @cached_property
     def multipliers(self) -> list[tuple[str, bool, list[float]]]:
-        """Extents, products of two of them, quotients such as n/(n-1), and scalar inputs, with their values at the spots."""
+        """Extents, products and quotients of two, n/(n-1), and scalar inputs, with their values at the spots."""
         extents = list(dict.fromkeys(extent for extent in self._extents() if not extent.is_constant))
         found: list[tuple[str, bool, list[float]]] = []
 

@@ -1,4 +1,4 @@
-"""Why a claim is wrong: mistakes made on the truth, and repairs of the claim, tried until one of them makes both equal."""
+"""Why a claim is wrong: mistakes made on the truth and repairs of the claim, tried until one makes both equal."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Deciding whether two statements are equal: their shapes, then numbers at generic points, then a proof.
 
-Numbers come before the proof, for a proof is only worth looking for where the numbers agree. They are compared at random points alone:
-at whole numbers kinks and ties abound, where two right formulas may differ.
+Numbers come before the proof, for a proof is only worth looking for where the numbers agree. They are compared at
+random points alone: at whole numbers kinks and ties abound, where two right formulas may differ.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Point:
     def differs(self) -> Array:
         """Where the sides differ by more than rounding, and the claimed one is finite."""
         with np.errstate(invalid="ignore"):
-            apart = np.abs(self.claimed - self.true) > self.tolerance
+            apart = np.asarray(np.abs(self.claimed - self.true) > self.tolerance)
         return np.asarray(apart & self.counts & np.isfinite(self.claimed))
 
     @property
@@ -99,11 +99,10 @@ class Pair:
             return None
         batch = max((array.shape[0] for array in arrays.values()), default=1)
         given, wanted = (_batched(values[side], batch) for side in (self.claimed, self.true))
-        finite: Array = np.isfinite(wanted)
+        finite = np.asarray(np.isfinite(wanted))
         for statement in self.truth.statements:
-            finite = finite & _fit(
-                np.isfinite(values[statement]).reshape(values[statement].shape[0], -1).all(axis=1), wanted
-            )
+            whole = np.isfinite(values[statement]).reshape(values[statement].shape[0], -1).all(axis=1)
+            finite = finite & _fit(np.asarray(whole), wanted)
         return Point(extents, arrays, values, given, wanted, finite)
 
     def points(self) -> Iterator[Point]:
@@ -123,7 +122,8 @@ class Pair:
 def decide(claimed: Compute, true: Compute, earlier: Collection[Tensor] = ()) -> Finding:
     """Whether a claimed statement is equal to a true one, whatever their inputs are.
 
-    Both read the same tensors; their indices may have other names. ``earlier`` are the statements of the forward. Without a counterexample: `counterexample` finds it.
+    Both read the same tensors; their indices may have other names. ``earlier`` are the statements of the forward. Where
+    the shapes are the same there is no counterexample in what is found: `counterexample` looks for it.
 
     >>> from covector.frontend import read_program
     >>> program = read_program("y[i] = (x[i] + 1) ** 2; z[i] = x[i] ** 2 + 2 * x[i] + 1")
@@ -194,7 +194,7 @@ def _evidence(points: list[Point]) -> Evidence:
     if any((~np.isfinite(point.claimed) & point.counts).any() for point in points):
         skipped.append("points at which the claim is not finite")
     if any((~point.counts).any() for point in points):
-        skipped.append("points at which the forward is not finite")
+        skipped.append("points at which the true side is not finite")
     number = sum(point.true.shape[0] for point in points)
     return Evidence(tuple(shapes), number, max((point.error for point in points), default=None), tuple(skipped))
 

@@ -11,7 +11,7 @@ from covector.checker.claims import Claim, parse_claim
 from covector.checker.compare import Finding, decide
 from covector.checker.reading import Reading, read_claim
 from covector.checker.search import counterexample
-from covector.checker.shorthand import as_shorthand
+from covector.checker.shorthand import as_shorthand, transposed_shorthand
 from covector.checker.show import point_sentence, size_sentence
 from covector.checker.suggest import right_statement, suggestion
 from covector.checker.truth import Forward
@@ -21,6 +21,7 @@ from covector.frontend import read_program, trace
 from covector.ir import Program
 from covector.notation.element import Scope, declare
 from covector.notation.parse import parse_shape
+from covector.notation.print import shape_text
 
 Shape = str | Iterable[int | str]
 Source = str | Program | Callable[..., Any]
@@ -37,12 +38,13 @@ def check(
 ) -> Verdict:
     """Whether a formula about a forward is right.
 
-    ``claim`` is a gradient (``dweight = G.T @ input``), an entry of a Jacobian (``∂y[p]/∂x[i] = δ(p,i) * y[p]``), a value
-    (``y[i] = exp(x[i])``) or an equality of two expressions, in element form or matrix form. ``of`` is the forward: a program as
-    text, a `Program`, or a Python function of arrays; an equality needs none. Shapes are given as for `derive`, by ``shapes`` or
-    as keywords. ``where`` is a condition under which the claim is made, ``cotangent`` what it calls the output's cotangent.
+    ``claim`` is a gradient (``dweight = G.T @ input``), an entry of a Jacobian (``∂y[p]/∂x[i] = δ(p,i) * y[p]``), a
+    value (``y[i] = exp(x[i])``) or an equality of two expressions, in element form or matrix form. ``of`` is the
+    forward: a program as text, a `Program`, or a Python function of arrays; an equality needs none. Shapes are
+    given as for `derive`, by ``shapes`` or as keywords. ``where`` is a condition under which the claim is made,
+    ``cotangent`` what it calls the output's cotangent.
 
-    What is wrong with the claim is in the verdict; what is wrong with ``of`` or the shapes is raised, as `derive` raises it.
+    What is wrong with the claim is in the verdict; what is wrong with ``of`` or the shapes is raised, as by `derive`.
 
     >>> print(check("dx[i] = x[i] * G[i]", of="y[i] = x[i]**2"))
     wrong: dx[i] = x[i] * G[i]
@@ -62,7 +64,7 @@ def check(
 def check_formula(
     claim: str, forward: Forward | None, *, scope: Scope | None = None, where: str | None = None
 ) -> Verdict:
-    """`check` for a forward that is read already, and serves several claims; ``scope`` declares inputs where there is none."""
+    """`check` for a forward that is read already and serves several claims; ``scope`` is for claims without one."""
     try:
         claims = parse_claim(claim, where)
     except CovectorError as error:
@@ -93,7 +95,7 @@ def judged(claim: str, reading: Reading, forward: Forward | None) -> Verdict:
     said = _said(reading, forward)
     if forward is not None and (short := as_shorthand(reading, forward)) is not None:
         finding, rule = short
-        note = f"read as shorthand for the rule {rule}; the generalised Jacobian itself has the axes of both"
+        note = f"shorthand for the rule {rule}; the generalised Jacobian itself has the axes of both"
         return _right(claim, finding, f"{said}; {note}" if said else note)
     if reading.claimed is None:
         return _wrong(claim, reading, forward, Finding("wrong", shapes_differ=True), said)
@@ -120,13 +122,17 @@ def _wrong(claim: str, reading: Reading, forward: Forward | None, finding: Findi
     if not finding.shapes_differ:
         assert reading.claimed is not None
         found = counterexample(reading.claimed, reading.true)
+    cause, right = _cause(reading, forward), suggestion(reading, forward)
+    if forward is not None and (turned := transposed_shorthand(reading, forward)) is not None:
+        left = reading.source[reading.left.span.start : reading.left.span.end].strip()
+        cause, right = Cause("transposed", f"as shorthand it needs {turned}"), f"{left} = {turned}"
     return Verdict(
         "wrong",
         claim,
         _failure(reading, found, finding),
         said,
-        cause=_cause(reading, forward),
-        suggestion=suggestion(reading, forward),
+        cause=cause,
+        suggestion=right,
         counterexample=found,
         evidence=finding.evidence,
         column=_column(reading),
@@ -163,6 +169,8 @@ def _column(reading: Reading) -> int | None:
 
 def _said(reading: Reading, forward: Forward | None) -> str:
     """How the claim was read, where its word for the cotangent says nothing of what it is the cotangent of."""
+    if reading.filled:
+        return f"the number on the right is read as an array of the shape {shape_text(reading.true.shape, 'unicode')}"
     if forward is None or reading.seed_named is None or reading.seed_named in ("G", *forward.own):
         return ""
     output = forward.program.output.name

@@ -1,7 +1,7 @@
 """Mistakes made on purpose: what a true statement becomes by one small change, each with the name of the cause.
 
-Every function takes a true statement and what it may read, and gives the statements that a person who makes this mistake would
-claim, each with one sentence that says what is different.
+Every function takes a true statement and what it may read, and gives the statements that a person who makes this
+mistake would claim, each with one sentence that says what is different.
 """
 
 from __future__ import annotations
@@ -11,7 +11,22 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, permutations
 
-from covector.calculus.build import EQ, LE, LT, MINUS_ONE, NOT, ONE, add, base_exponent, factors_of, is_apply, mul, number, power, terms_of
+from covector.calculus.build import (
+    EQ,
+    LE,
+    LT,
+    MINUS_ONE,
+    NOT,
+    ONE,
+    add,
+    base_exponent,
+    factors_of,
+    is_apply,
+    mul,
+    number,
+    power,
+    terms_of,
+)
 from covector.ir import (
     Affine,
     Apply,
@@ -19,7 +34,6 @@ from covector.ir import (
     Compute,
     Expr,
     Index,
-    Input,
     Literal,
     Read,
     Reduce,
@@ -31,7 +45,6 @@ from covector.ir import (
     transform,
     walk,
 )
-
 from covector.ir.affine import free
 from covector.notation.print import shape_text, text
 from covector.ops import SCALARS
@@ -155,7 +168,7 @@ def outer_factors(truth: Truth) -> Iterator[Guess]:
             node = node.arguments[0]  # type: ignore[union-attr]
         else:
             sums = [factor for factor in factors_of(node) if isinstance(factor, Reduce)]
-            if len(sums) != 1 or node is sums[0]:
+            if len(sums) != 1 or len(factors_of(node)) == 1:
                 return
             node = sums[0]
 

@@ -143,7 +143,7 @@ def _draw(
 
 
 def integer_limit(statements: Iterable[Tensor], given: Input, extents: Extents) -> int:
-    """One more than the largest integer that an input may hold: it stands in positions, or is compared with an index."""
+    """One more than the largest integer that an input may hold: a position, or what an index is compared with."""
     limits: list[int] = []
     for node in (node for s in statements if isinstance(s, Compute) for node in walk(s.body)):
         if isinstance(node, Read):
@@ -167,5 +167,5 @@ def small_integers(program: Program, extents: Extents, batch: int) -> dict[Input
         third = batch // 3
         array[:third] = rng.integers(0, 2, array[:third].shape)
         array[third : 2 * third] = rng.choice((1.0, 2.0, -1.0, 0.0, 3.0), array[third : 2 * third].shape)
-        array[0] = 1.0
+        array[0], array[third], array[third + 1] = 1.0, -1.0, 2.0
     return arrays

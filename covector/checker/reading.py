@@ -12,6 +12,7 @@ from covector.checker.truth import Forward, inlined, scaled
 from covector.errors import CovectorError, NotationError, ShapeError, UnknownNameError
 from covector.frontend.matrix import define_matrix
 from covector.ir import Compute, Expr, Index, Input, Read, Select, Tensor, as_affine
+from covector.ir.tensor import read_tensors
 from covector.notation import syntax
 from covector.notation.element import Scope, define
 from covector.notation.scope import syntax_walk
@@ -26,10 +27,11 @@ _ELEMENT = (syntax.Subscript, syntax.Reduction, syntax.Iverson)
 class Reading:
     """A claim understood.
 
-    ``claimed`` and ``true`` are the sides as statements, already restricted to where ``condition`` holds; where the shapes within the
-    right side cannot be, ``claimed`` is None and ``misfit`` says why. ``tensor`` is what a gradient, a Jacobian or a value is
-    of; ``right`` and ``left`` are the trees with names of tensors in place of derivatives, ``scope`` what the names in them mean, and
-    ``seed_named`` what the claim calls the cotangent of the output.
+    ``claimed`` and ``true`` are the sides as statements, already restricted to where ``condition`` holds; where the
+    shapes within the right side cannot be, ``claimed`` is None and ``misfit`` says why. ``tensor`` is what a
+    gradient, a Jacobian or a value is of; ``right`` and ``left`` are the trees with names of tensors in place of
+    derivatives, ``scope`` what the names in them mean, and ``seed_named`` what the claim calls the cotangent of the
+    output. ``filled`` says that a number on the right stands for an array.
     """
 
     kind: Kind
@@ -45,6 +47,7 @@ class Reading:
     source: str
     seed_named: str | None
     reader: Reader
+    filled: bool = False
 
     def again(self, right: Syntax) -> Compute | None:
         """The statement that another right side would be; None where its shapes cannot be, or it means nothing."""
@@ -88,7 +91,9 @@ class Reader:
         by = self.forward.tensor(_name(node.by))
         if by is None:
             known = ", ".join(self.forward.tensors)
-            raise self.fault(f"the forward has no tensor '{_name(node.by)}' to differentiate by", node.by, f"known: {known}")
+            raise self.fault(
+                f"the forward has no tensor '{_name(node.by)}' to differentiate by", node.by, f"known: {known}"
+            )
         of = node.of
         if of is None or (isinstance(of, syntax.Name) and self.forward.is_loss(of.name)):
             return self._read(node, self.forward.gradient(by), f"∂L/∂{by.name}", _positions(node.by))
@@ -177,9 +182,18 @@ def read_claim(claim: Claim, case: Case, forward: Forward | None, scope: Scope |
     claimed, true, misfit = read(reader, kind, left, right, condition)
     scope, named = reader.closed(left, right), reader.seed_named
     element = element or condition is not None
+    filled = claimed is not None and _is_number(claimed, true)
+    if filled and claimed is not None:
+        claimed = Compute(claimed.name, true.indices, claimed.body, claimed.cast)
+    source = claim.source
     return Reading(
-        kind, element, claimed, true, misfit, tensor, left, right, condition, scope, claim.source, named, reader
+        kind, element, claimed, true, misfit, tensor, left, right, condition, scope, source, named, reader, filled
     )
+
+
+def _is_number(claimed: Compute, true: Compute) -> bool:
+    """Whether the right side is a mere number where an array is wanted, as in ``dx = 0``."""
+    return bool(true.shape) and not claimed.shape and not read_tensors(claimed)
 
 
 def _kind(written: Syntax, left: Syntax, reader: Reader) -> tuple[Kind, Tensor | None]:
@@ -193,12 +207,14 @@ def _kind(written: Syntax, left: Syntax, reader: Reader) -> tuple[Kind, Tensor |
     if name.startswith("∂"):
         by = forward.tensor(name.rpartition("∂")[2])
         of = name.partition("/")[0].removeprefix("∂")
-        whole = forward.is_loss(of) or (forward.tensor(of) is forward.program.output and not forward.program.output.shape)
+        whole = forward.is_loss(of) or (
+            forward.tensor(of) is forward.program.output and not forward.program.output.shape
+        )
         return ("gradient" if whole else "jacobian"), by
     found = forward.gradient_of(name)
     if found is None and name not in reader.scope.extents:
-        hint = f"a gradient is called d{next(iter(forward.tensors))} or ∂L/∂{next(iter(forward.tensors))}; the forward has "
-        hint += ", ".join(forward.tensors)
+        one, every = next(iter(forward.tensors)), ", ".join(forward.tensors)
+        hint = f"a gradient is called d{one} or ∂L/∂{one}; the forward has {every}"
         raise UnknownNameError(
             f"'{name}' is no tensor of the forward, nor the gradient of one",
             source=reader.source,

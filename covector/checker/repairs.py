@@ -1,4 +1,4 @@
-"""Repairs of a claim: what it would be with one small change to what was written, each with the cause that it points to."""
+"""Repairs of a claim: what it would be with one small change to what was written, each with its cause."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def _contracted(reading: Reading) -> Iterator[Repair]:
         assert isinstance(node, syntax.Operator)
         if node.symbol == "*" and len(node.operands) == 2:
             sentence = f"{_said(reading, node)} is taken element by element, and a matrix product is meant"
-            yield Repair(_replaced(reading, node, replace(node, symbol="@")), "elementwise for matrix product", sentence)
+            yield Repair(
+                _replaced(reading, node, replace(node, symbol="@")), "elementwise for matrix product", sentence
+            )
 
 
 def _products(reading: Reading) -> Iterator[Repair]:
@@ -173,7 +175,10 @@ def _axes(reading: Reading) -> Iterator[Repair]:
             if "axis" in keywords or len(node.arguments) > 1:
                 name, sentence = "sum over the wrong axis", f"{_said(reading, node)} runs over the wrong axis"
             else:
-                name, sentence = f"extra {node.function}", f"{_said(reading, node)} runs over all axes, not axis {axis} alone"
+                name, sentence = (
+                    f"extra {node.function}",
+                    f"{_said(reading, node)} runs over all axes, not axis {axis} alone",
+                )
             yield Repair(_replaced(reading, node, new), name, sentence)
         other = {"sum": "mean", "mean": "sum"}.get(node.function)
         if other:

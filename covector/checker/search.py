@@ -23,6 +23,7 @@ MOST_ENTRIES = 160
 """Entries of inputs beyond which a counterexample is not made smaller."""
 
 _NEAR, _STEADY = 1e-6, 0.02
+_ROUND = (0, 1, -1, 2, -2)
 _SLOW = 40_000_000
 
 
@@ -91,12 +92,12 @@ def _failure(pair: Pair, extents: Extents, arrays: Mapping[Input, Array]) -> Poi
 
 
 def _shrunk(pair: Pair, point: Point) -> Point:
-    """The point with entries made 0, or else 1, one after the other, as long as the sides still differ."""
+    """The point with entries made 0, or else 1, -1 or 2, one after the other, as long as the sides still differ."""
     entries = [(given, at) for given, array in point.arrays.items() for at in np.ndindex(array.shape)]
     if len(entries) > MOST_ENTRIES:
         return point
     for given, at in entries:
-        for value in (0, 1):
+        for value in _ROUND:
             array = point.arrays[given]
             if array[at] == value:
                 break

@@ -70,7 +70,8 @@ def html(verdict: Verdict) -> str:
         for label, shown in lines(verdict)
     )
     return (
-        f'<div class="covector-verdict" data-verdict="{escape(verdict.verdict)}" style="border-left:3px solid {colour};padding-left:8px">'
+        f'<div class="covector-verdict" data-verdict="{escape(verdict.verdict)}" '
+        f'style="border-left:3px solid {colour};padding-left:8px">'
         f'<b style="color:{colour}">{escape(verdict.verdict)}</b> <code>{escape(verdict.claim.strip())}</code>'
         f"<table>{rows}</table></div>"
     )

@@ -1,4 +1,4 @@
-"""What is true of a forward: its values, the cotangents of its tensors, and its Jacobians, each derived when first asked for."""
+"""What is true of a forward: its values, the cotangents of its tensors, its Jacobians; derived when first asked for."""
 
 from __future__ import annotations
 
@@ -11,8 +11,22 @@ from covector.calculus.derivative import partial
 from covector.calculus.reverse import Gradients, element_indices, gradients, output_indices
 from covector.calculus.tidy import Tidy
 from covector.errors import CovectorError
-from covector.ir import Affine, Compute, Expr, Index, Input, Literal, Program, Read, Tensor
-from covector.ir import as_affine, is_float, substitute, transform, walk
+from covector.ir import (
+    Affine,
+    Compute,
+    Expr,
+    Index,
+    Input,
+    Literal,
+    Program,
+    Read,
+    Tensor,
+    as_affine,
+    is_float,
+    substitute,
+    transform,
+    walk,
+)
 from covector.ir.walk import rename, rename_bound
 
 COTANGENTS = (
@@ -110,7 +124,9 @@ class Forward:
         between = [s for s in self.program.statements if isinstance(s, Compute) and s is not by]
         whole = inlined(body, [s for s in between if _depends(s, by)], 2000)
         if whole is None:
-            raise CovectorError("this Jacobian is too long to derive in one piece", hint="claim it statement by statement")
+            raise CovectorError(
+                "this Jacobian is too long to derive in one piece", hint="claim it statement by statement"
+            )
         whole = rename_bound(whole, frozenset(at))
         return self.tidy.finish_entry(partial(whole, by, tuple(as_affine(index) for index in at)))
 
@@ -124,7 +140,7 @@ class Forward:
         return None if of is None else self.gradient(of)
 
     def gradient_of(self, name: str) -> Tensor | None:
-        """The tensor whose cotangent a name means: ``dweight``, ``d_weight``, ``grad_weight``, ``weight_grad``, ``G`` …"""
+        """The tensor whose cotangent a name means: ``dweight``, ``d_weight``, ``grad_weight``, ``G``."""
         if name in self.tensors:
             return None
         if name in self.own:
@@ -149,7 +165,7 @@ class Forward:
 
 
 def inlined(expr: Expr, tensors: Collection[Tensor], limit: int) -> Expr | None:
-    """The expression with every read of these statements replaced by its body; None where it has more nodes than the limit."""
+    """The expression with every read of these statements replaced by its body; None where that passes the limit."""
     chosen = set(tensors)
 
     def inline(node: object) -> object:

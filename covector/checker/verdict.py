@@ -22,8 +22,8 @@ class WrongError(CovectorError, AssertionError):
 class Counterexample:
     """The smallest inputs found at which a claim fails: shapes first, then whole numbers.
 
-    ``claimed`` and ``true`` are what the two sides give there; ``where`` are the coordinates that differ (of the result), or None
-    where the shapes differ already.
+    ``claimed`` and ``true`` are what the two sides give there; ``where`` are the coordinates that differ (of the
+    result), or None where the shapes differ already.
     """
 
     extents: Mapping[str, int]
@@ -43,7 +43,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the verdict rests on: at how many shapes and points the sides were compared, and the largest relative error."""
+    """What the verdict rests on: at which shapes and points the sides were compared, and the relative error."""
 
     shapes: tuple[Mapping[str, int], ...] = ()
     points: int = 0
@@ -55,9 +55,9 @@ class Evidence:
 class Verdict:
     """What was found about one claim.
 
-    ``claim`` is as it was written; ``reading`` says how it was read where that was ambiguous, or that it is a shorthand;
-    ``suggestion`` is the right form, in the notation and with the names of the claim. A verdict is true where the claim was
-    proved or agrees.
+    ``claim`` is as it was written; ``reading`` says how it was read where that was ambiguous, or that it is shorthand;
+    ``suggestion`` is the right form, in the notation and with the names of the claim. A verdict is true where the claim
+    was proved or agrees.
     """
 
     verdict: Answer

@@ -47,7 +47,8 @@ class CheckRequest:
 
 def check(
     claim: str | None = typer.Argument(
-        None, help="The claim, such as 'dweight = G.T @ input'; with - or nothing, claims are read from standard input, one a line."
+        None,
+        help="The claim, such as 'dweight = G.T @ input'; with - or nothing, one a line from standard input.",
     ),
     of: str | None = typer.Option(None, "--of", help="The forward that it is about: a program."),
     of_file: Path | None = typer.Option(None, "--of-file", help="Read the forward from a file."),
@@ -55,7 +56,9 @@ def check(
     shape: list[str] = typer.Option(
         [], "--shape", metavar="NAME:EXTENTS", help="The shape of an input, such as input:M,infs; may be repeated."
     ),
-    where: str | None = typer.Option(None, "--where", help="A condition under which the claims are made, such as 'q = i'."),
+    where: str | None = typer.Option(
+        None, "--where", help="A condition under which the claims are made, such as 'q = i'."
+    ),
     cotangent: str | None = typer.Option(None, "--cotangent", metavar="NAME", help="What the claims call ∂L/∂output."),
     style: CheckFormat = typer.Option(CheckFormat.text, "--format", help="How the verdicts are written."),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write to a file instead of standard output."),

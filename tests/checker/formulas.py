@@ -93,8 +93,13 @@ EXAMPLES = (
         "mean squared error",
         "loss = mean[i]((y[i] - t[i]) ** 2)",
         {"y": "n", "t": "n"},
-        ("dy[i] = 2 * (y[i] - t[i]) / n", "dy = 2/n * (y - t)", "dt = -2 * (y - t) / n", "∂loss/∂y[i] = 2*(y[i]-t[i])/n",
-         "dy = G * 2 * (y - t) / n"),
+        (
+            "dy[i] = 2 * (y[i] - t[i]) / n",
+            "dy = 2/n * (y - t)",
+            "dt = -2 * (y - t) / n",
+            "∂loss/∂y[i] = 2*(y[i]-t[i])/n",
+            "dy = G * 2 * (y - t) / n",
+        ),
         (
             ("dy = 2 * (y - t)", "missing factor 1/n"),
             ("dy = (y - t) / n", "factor 1/2"),
@@ -111,8 +116,15 @@ EXAMPLES = (
         "tanh layer",
         "z = x @ w; y = tanh(z)",
         {"x": "M K", "w": "K N"},
-        ("dw = x.T @ (G * (1 - y**2))", "dw = x.T @ dz", "dz = G * (1 - y**2)", "dz = dy * (1 - tanh(z)**2)",
-         "dx = (G * (1 - y * y)) @ w.T", "dx[i,j] = sum[k](dz[i,k] * w[j,k])", "dw[i,j] = sum[m](x[m,i] * G[m,j] * (1 - y[m,j]**2))"),
+        (
+            "dw = x.T @ (G * (1 - y**2))",
+            "dw = x.T @ dz",
+            "dz = G * (1 - y**2)",
+            "dz = dy * (1 - tanh(z)**2)",
+            "dx = (G * (1 - y * y)) @ w.T",
+            "dx[i,j] = sum[k](dz[i,k] * w[j,k])",
+            "dw[i,j] = sum[m](x[m,i] * G[m,j] * (1 - y[m,j]**2))",
+        ),
         (
             ("dw = x.T @ G", "missing derivative of the nonlinearity"),
             ("dz = G * (1 - z**2)", "input for forward value"),
@@ -130,8 +142,12 @@ EXAMPLES = (
         "softmax",
         "y[i,j] = exp(x[i,j]) / sum[k](exp(x[i,k]))",
         {"x": "M N"},
-        ("dx[i,j] = y[i,j] * (G[i,j] - sum[k](G[i,k] * y[i,k]))", "dx = y * (G - sum(G * y, axis=1, keepdims=true))",
-         "∂y[i,p]/∂x[i,j] = y[i,p] * (δ(p,j) - y[i,j])", "y = softmax(x)"),
+        (
+            "dx[i,j] = y[i,j] * (G[i,j] - sum[k](G[i,k] * y[i,k]))",
+            "dx = y * (G - sum(G * y, axis=1, keepdims=true))",
+            "∂y[i,p]/∂x[i,j] = y[i,p] * (δ(p,j) - y[i,j])",
+            "y = softmax(x)",
+        ),
         (
             ("dx = y * G", "dropped term"),
             ("dx = y * (G - G * y)", "missing sum"),
@@ -187,7 +203,11 @@ EXAMPLES = (
         "sigmoid",
         "y = sigmoid(x)",
         {"x": "M N"},
-        ("dx = G * y * (1 - y)", "dx = G * sigmoid(x) * sigmoid(-x)", "dx[i,j] = G[i,j] * exp(-x[i,j]) / (1 + exp(-x[i,j]))**2"),
+        (
+            "dx = G * y * (1 - y)",
+            "dx = G * sigmoid(x) * sigmoid(-x)",
+            "dx[i,j] = G[i,j] * exp(-x[i,j]) / (1 + exp(-x[i,j]))**2",
+        ),
         (
             ("dx = G * x * (1 - x)", "input for forward value"),
             ("dx = G * y", "missing derivative of the nonlinearity"),
@@ -204,7 +224,12 @@ EXAMPLES = (
         "relu",
         "y = relu(x)",
         {"x": "M N"},
-        ("dx = G * select(x > 0, 1, 0)", "dx[i,j] = [x[i,j] > 0] * G[i,j]", "dx[i,j] = [y[i,j] > 0] * G[i,j]", "dx[i,j] = [x[i,j] >= 0] * G[i,j]"),
+        (
+            "dx = G * select(x > 0, 1, 0)",
+            "dx[i,j] = [x[i,j] > 0] * G[i,j]",
+            "dx[i,j] = [y[i,j] > 0] * G[i,j]",
+            "dx[i,j] = [x[i,j] >= 0] * G[i,j]",
+        ),
         (
             ("dx = G", "missing condition"),
             ("dx[i,j] = [x[i,j] < 0] * G[i,j]", "wrong case|unknown|sign"),
@@ -218,21 +243,39 @@ EXAMPLES = (
     ),
     Example(
         "layer norm",
-        "mu[i] = mean[j](x[i,j]); v[i] = mean[j]((x[i,j] - mu[i])**2); s[i] = sqrt(v[i] + 1e-3); h[i,j] = (x[i,j] - mu[i]) / s[i]",
+        "mu[i] = mean[j](x[i,j]); v[i] = mean[j]((x[i,j] - mu[i])**2); s[i] = sqrt(v[i] + 1e-3); "
+        "h[i,j] = (x[i,j] - mu[i]) / s[i]",
         {"x": "M N"},
-        ("dx[i,j] = (G[i,j] - mean[k](G[i,k]) - h[i,j] * mean[k](G[i,k] * h[i,k])) / s[i]",
-         "dx[i,j] = (G[i,j] - mean[k](G[i,k]) - h[i,j] * mean[k](G[i,k] * h[i,k])) / sqrt(v[i] + 0.001)",
-         "s[i] = sqrt(mean[j](x[i,j]**2) - mu[i]**2 + 0.001)"),
+        (
+            "dx[i,j] = (G[i,j] - mean[k](G[i,k]) - h[i,j] * mean[k](G[i,k] * h[i,k])) / s[i]",
+            "dx[i,j] = (G[i,j] - mean[k](G[i,k]) - h[i,j] * mean[k](G[i,k] * h[i,k])) / sqrt(v[i] + 0.001)",
+            "s[i] = sqrt(mean[j](x[i,j]**2) - mu[i]**2 + 0.001)",
+        ),
         (
             ("dx[i,j] = G[i,j] / s[i]", "dropped term|unknown"),
             ("dx[i,j] = (G[i,j] - mean[k](G[i,k])) / s[i]", "dropped term"),
-            ("dx[i,j] = (G[i,j] - sum[k](G[i,k]) - h[i,j] * mean[k](G[i,k] * h[i,k])) / s[i]", "sum for mean|missing factor 1/n"),
-            ("dx[i,j] = (G[i,j] - mean[k](G[i,k]) - h[i,j] * sum[k](G[i,k] * h[i,k])) / s[i]", "sum for mean|missing factor 1/n"),
+            (
+                "dx[i,j] = (G[i,j] - sum[k](G[i,k]) - h[i,j] * mean[k](G[i,k] * h[i,k])) / s[i]",
+                "sum for mean|missing factor 1/n",
+            ),
+            (
+                "dx[i,j] = (G[i,j] - mean[k](G[i,k]) - h[i,j] * sum[k](G[i,k] * h[i,k])) / s[i]",
+                "sum for mean|missing factor 1/n",
+            ),
             ("dx[i,j] = (G[i,j] - mean[k](G[i,k]) + h[i,j] * mean[k](G[i,k] * h[i,k])) / s[i]", "sign"),
-            ("dx[i,j] = (G[i,j] - mean[k](G[i,k]) - x[i,j] * mean[k](G[i,k] * x[i,k])) / s[i]", "input for forward value"),
-            ("dx[i,j] = (G[i,j] - mean[k](G[i,k]) - h[i,j] * mean[k](G[i,k] * h[i,k])) / v[i]", "another tensor|input for forward value|wrong exponent"),
+            (
+                "dx[i,j] = (G[i,j] - mean[k](G[i,k]) - x[i,j] * mean[k](G[i,k] * x[i,k])) / s[i]",
+                "input for forward value",
+            ),
+            (
+                "dx[i,j] = (G[i,j] - mean[k](G[i,k]) - h[i,j] * mean[k](G[i,k] * h[i,k])) / v[i]",
+                "another tensor|input for forward value|wrong exponent",
+            ),
             ("dx[i,j] = (G[i,j] - mean[k](G[i,k]) - h[i,j] * mean[k](G[i,k] * h[i,k]))", "missing factor|unknown"),
-            ("dx[i,j] = (G[i,j] - mean[k](G[i,k]) - h[i,j] * mean[k](G[i,k] * h[i,k])) / (sqrt(v[i]) + 1e-3)", "ε in the wrong place"),
+            (
+                "dx[i,j] = (G[i,j] - mean[k](G[i,k]) - h[i,j] * mean[k](G[i,k] * h[i,k])) / (sqrt(v[i]) + 1e-3)",
+                "ε in the wrong place",
+            ),
             ("s[i] = sqrt(v[i]) + 1e-3", "ε in the wrong place"),
             ("s[i] = sqrt(v[i])", "missing ε"),
         ),
@@ -241,8 +284,14 @@ EXAMPLES = (
         "attention",
         "S = Q @ K.T; P = softmax(S); O = P @ V",
         {"Q": "M D", "K": "N D", "V": "N E"},
-        ("dV = P.T @ G", "dP = G @ V.T", "dS = P * (dP - sum(dP * P, axis=1, keepdims=true))", "dQ = dS @ K", "dK = dS.T @ Q",
-         "dK[j,d] = sum[i](dS[i,j] * Q[i,d])"),
+        (
+            "dV = P.T @ G",
+            "dP = G @ V.T",
+            "dS = P * (dP - sum(dP * P, axis=1, keepdims=true))",
+            "dQ = dS @ K",
+            "dK = dS.T @ Q",
+            "dK[j,d] = sum[i](dS[i,j] * Q[i,d])",
+        ),
         (
             ("dV = P @ G", "transposed"),
             ("dV = G.T @ P", "transposed"),
@@ -392,10 +441,14 @@ EXAMPLES = (
     ),
     Example(
         "batch norm",
-        "mu[j] = mean[i](x[i,j]); xc[i,j] = x[i,j] - mu[j]; v[j] = mean[i](xc[i,j]**2); y[i,j] = w[j] * xc[i,j] / sqrt(v[j] + eps)",
+        "mu[j] = mean[i](x[i,j]); xc[i,j] = x[i,j] - mu[j]; v[j] = mean[i](xc[i,j]**2); "
+        "y[i,j] = w[j] * xc[i,j] / sqrt(v[j] + eps)",
         {"x": "M N", "w": "N", "eps": ""},
-        ("dw[j] = sum[i](G[i,j] * xc[i,j]) / sqrt(v[j] + eps)",
-         "dx[i,j] = w[j] / sqrt(v[j]+eps) * (G[i,j] - mean[k](G[k,j]) - xc[i,j] * mean[k](G[k,j]*xc[k,j]) / (v[j]+eps))"),
+        (
+            "dw[j] = sum[i](G[i,j] * xc[i,j]) / sqrt(v[j] + eps)",
+            "dx[i,j] = w[j] / sqrt(v[j]+eps)"
+            " * (G[i,j] - mean[k](G[k,j]) - xc[i,j] * mean[k](G[k,j]*xc[k,j]) / (v[j]+eps))",
+        ),
         (
             ("dw[j] = sum[i](G[i,j] * xc[i,j])", "missing factor|unknown"),
             ("dw[j] = mean[i](G[i,j] * xc[i,j]) / sqrt(v[j] + eps)", "mean for sum"),
@@ -459,7 +512,12 @@ EXAMPLES = (
         "einsum",
         "y[b,i,j] = sum[k](u[b,i,k] * v[b,k,j])",
         {"u": "B M K", "v": "B K N"},
-        ("du = G @ v.T", "dv = u.T @ G", "du[b,i,k] = sum[j](G[b,i,j] * v[b,k,j])", 'dv = einsum("bik,bij->bkj", u, G)'),
+        (
+            "du = G @ v.T",
+            "dv = u.T @ G",
+            "du[b,i,k] = sum[j](G[b,i,j] * v[b,k,j])",
+            'dv = einsum("bik,bij->bkj", u, G)',
+        ),
         (
             ("du = G @ v", "transposed"),
             ("dv = G @ u", "swapped operands|transposed"),
