@@ -170,7 +170,7 @@ wrong_dtype = pytest.mark.xfail(reason="dtypes of literals with bool, of negativ
     ],
 )
 def test_dtypes(body: str, dtype: str, expected: Any) -> None:
-    found = value(f"{DECLARED}y[i:3] = {body}", **INPUTS)
+    found = value(f"{DECLARED}y[i:3] = {body}", None, **INPUTS)
     assert found.dtype == dtype
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 

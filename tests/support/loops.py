@@ -38,7 +38,7 @@ Array = NDArray[Any]
 
 def evaluate(program: Program, arrays: Mapping[str, Array], extents: Mapping[str, int]) -> dict[str, Array]:
     """The value of every statement, by name."""
-    values = {given: np.asarray(arrays[given.name]) for given in program.inputs}
+    values: dict[Any, Array] = {given: np.asarray(arrays[given.name]) for given in program.inputs}
     for statement in program.statements:
         assert isinstance(statement, Compute)
         shape = [_integer(extent, {}, {}, extents) for extent in statement.shape]
