@@ -41,9 +41,10 @@ def main() -> int:
 
 
 def setting() -> str:
-    """What it ran on, as far as that matters."""
+    """What it ran on, as far as that matters, and how busy that was."""
     versions = f"covector {covector.__version__}, Python {platform.python_version()}, NumPy {np.__version__}"
-    return f"{versions}, {platform.system()} on {platform.machine()}, {os.cpu_count()} cores"
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return f"{versions}, {platform.system()} on {platform.machine()}, {os.cpu_count()} cores{load}"
 
 
 if __name__ == "__main__":

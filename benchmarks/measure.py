@@ -14,8 +14,17 @@ from typing import Any
 WARM_UPS = 2
 REPEATS = 10
 
-Timer = Callable[[], float]
-"""Does the work once, and returns the seconds that it took."""
+
+@dataclass(frozen=True)
+class Time:
+    """What one run took: seconds on the clock, and seconds of the processor, which other programs do not add to."""
+
+    wall: float
+    processor: float
+
+
+Timer = Callable[[], Time]
+"""Does the work once, and says what that took."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +39,15 @@ class Subject:
 
 @dataclass(frozen=True)
 class Result:
-    """The seconds of every repeat, in order."""
+    """What every repeat took, in order."""
 
     subject: Subject
-    seconds: tuple[float, ...]
+    times: tuple[Time, ...]
+
+    @property
+    def seconds(self) -> list[float]:
+        """The seconds on the clock."""
+        return [time.wall for time in self.times]
 
     @property
     def median(self) -> float:
@@ -41,9 +55,14 @@ class Result:
         return statistics.median(self.seconds)
 
     @property
+    def processor(self) -> float:
+        """The middle of the repeats in processor time."""
+        return statistics.median(time.processor for time in self.times)
+
+    @property
     def quartiles(self) -> tuple[float, float]:
         """Between these lies the middle half of the repeats."""
-        if len(self.seconds) == 1:
+        if len(self.times) == 1:
             return self.seconds[0], self.seconds[0]
         low, _, high = statistics.quantiles(self.seconds, n=4, method="inclusive")
         return low, high
@@ -60,9 +79,10 @@ class Result:
             "what": self.subject.what,
             "median": self.median,
             "quartiles": list(self.quartiles),
+            "processor": self.processor,
             "bar": self.subject.bar,
             "reached": self.reached,
-            "seconds": list(self.seconds),
+            "seconds": self.seconds,
         }
 
 
@@ -76,13 +96,13 @@ def measure(subject: Subject, repeats: int = REPEATS) -> Result:
 def here(work: Callable[[], object]) -> Timer:
     """A timer of work in this process, with the garbage collected before and not during it."""
 
-    def timer() -> float:
+    def timer() -> Time:
         gc.collect()
         gc.disable()
         try:
-            start = time.perf_counter()
+            wall, processor = time.perf_counter(), time.process_time()
             work()
-            return time.perf_counter() - start
+            return Time(time.perf_counter() - wall, time.process_time() - processor)
         finally:
             gc.enable()
 
@@ -91,24 +111,31 @@ def here(work: Callable[[], object]) -> Timer:
 
 def fresh(timed: str, before: str = "") -> Timer:
     """A timer of statements in a process of their own, in which the statements ``before`` are not timed."""
-    lines = ["import time", before, "start = time.perf_counter()", timed, "print(time.perf_counter() - start)"]
+    lines = [
+        f"import time; {before}",
+        "wall, processor = time.perf_counter(), time.process_time()",
+        timed,
+        "print(time.perf_counter() - wall, time.process_time() - processor)",
+    ]
 
-    def timer() -> float:
+    def timer() -> Time:
         command = [sys.executable, "-c", "\n".join(lines)]
-        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+        wall, processor = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-2:]
+        return Time(float(wall), float(processor))
 
     return timer
 
 
 def table(results: list[Result]) -> str:
     """The results as Markdown."""
-    rows = ["| | median | middle half | bar | |", "|---|---:|---:|---:|---|"]
+    rows = ["| | median | middle half | processor | bar | |", "|---|---:|---:|---:|---:|---|"]
     for result in results:
         low, high = result.quartiles
         bar = "" if result.subject.bar is None else _shown(result.subject.bar)
         verdict = {None: "", True: "reached", False: "missed"}[result.reached]
         span = f"{_shown(low)} – {_shown(high)}"
-        rows.append(f"| {result.subject.what} | {_shown(result.median)} | {span} | {bar} | {verdict} |")
+        times = f"{_shown(result.median)} | {span} | {_shown(result.processor)}"
+        rows.append(f"| {result.subject.what} | {times} | {bar} | {verdict} |")
     return "\n".join(rows)
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import measure
-from benchmarks.measure import Result, Subject, fresh
+from benchmarks.measure import Result, Subject, Time, fresh
 from benchmarks.subjects import subjects
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,12 +38,20 @@ def test_what_is_measured() -> None:
 
 
 def test_a_bar_is_reached_or_missed_by_the_median() -> None:
-    subject = Subject("a", "a", lambda: 0.0, bar=2.0)
-    assert Result(subject, (1.0, 1.5, 9.0)).reached is True
-    assert Result(subject, (1.0, 2.5, 9.0)).reached is False
-    assert Result(Subject("b", "b", lambda: 0.0), (1.0,)).reached is None
-    assert Result(subject, (1.0, 1.0, 4.0, 4.0)).quartiles == (1.0, 4.0)
+    subject = Subject("a", "a", lambda: Time(0.0, 0.0), bar=2.0)
+
+    def result(*seconds: float) -> Result:
+        return Result(subject, tuple(Time(wall, 0.5) for wall in seconds))
+
+    assert result(1.0, 1.5, 9.0).reached is True
+    assert result(1.0, 2.5, 9.0).reached is False
+    assert result(1.0, 1.0, 4.0, 4.0).quartiles == (1.0, 4.0)
+    assert result(3.0).quartiles == (3.0, 3.0)
+    assert result(3.0).processor == 0.5
+    assert Result(Subject("b", "b", subject.timer), (Time(1.0, 1.0),)).reached is None
 
 
 def test_a_process_of_its_own_reports_its_time() -> None:
-    assert 0.04 < fresh("time.sleep(0.05)")() < 5
+    found = fresh("time.sleep(0.05)")()
+    assert 0.04 < found.wall < 5
+    assert found.processor < found.wall

@@ -54,12 +54,14 @@ def marked(source: str) -> object:
     return pytest.param(source, marks=WRONG_CASES) if any(part in source for part in wrong) else source
 
 
-@pytest.mark.parametrize("source", map(marked, PROGRAMS))
+@pytest.mark.parametrize("source", [marked(source) for source in PROGRAMS])
 def test_each_line_is_equal_to_the_line_above(source: str) -> None:
     assert compared(cv.derive(source).record, shapes=3)
 
 
-@pytest.mark.parametrize("source", map(marked, DERIVABLE), ids=lambda source: source.splitlines()[-1].partition(" ")[0])
+@pytest.mark.parametrize(
+    "source", [marked(source) for source in DERIVABLE], ids=lambda source: source.splitlines()[-1].partition(" ")[0]
+)
 def test_each_line_of_an_operation_is_equal_to_the_line_above(source: str) -> None:
     assert compared(cv.derive(source).record, shapes=1)
 

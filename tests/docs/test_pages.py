@@ -10,6 +10,7 @@ import pytest
 from typer.main import get_command
 
 from covector.cli.app import app
+from covector.cli.check import WRONG
 from covector.cli.files import BAD_INPUT, BROKEN_PIPE, INTERRUPTED, WITHHELD
 from covector.notation import build, tokens
 from covector.run import reference
@@ -77,7 +78,7 @@ def test_the_readme_lists_the_options() -> None:
 def test_the_readme_lists_the_exit_codes() -> None:
     codes = README.partition("| exit code | |")[2].partition("\n\n")[0]
     rows = [row.split("|")[1].strip() for row in codes.strip().splitlines()[1:]]
-    assert rows == ["0", str(BAD_INPUT), str(WITHHELD), f"{INTERRUPTED}, {BROKEN_PIPE}"]
+    assert rows == ["0", str(WRONG), str(BAD_INPUT), str(WITHHELD), f"{INTERRUPTED}, {BROKEN_PIPE}"]
 
 
 def test_the_notation_page_gives_the_limits() -> None:
