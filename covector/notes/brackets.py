@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from covector.notation.syntax import Span
+from covector.notes.lexer import connects
 from covector.notes.math import (
     Absolute,
     At,
@@ -152,7 +153,10 @@ class Brackets(Scripts):
 
     def _word(self) -> bool:
         """Whether a word such as 'if' stood here."""
-        return self.accept("words") is not None
+        if self.at("words") or (self.at("word") and connects(self.peek())):
+            self.take()
+            return True
+        return False
 
     def words(self) -> Math:
         """Text as an operand."""

@@ -90,13 +90,13 @@ def _key(node: Math) -> str:
 
 def _scripted(base: Math, scripts: list[Script]) -> Math:
     for script in scripts:
-        if script.kind == "label" and isinstance(base, Name):
+        if script.kind == "label" and isinstance(base, Name) and not _is_field(base):
             label = script.label if script.label in ("*", "†", "+", "-", "'") else f"^{script.label}"
             base = replace(base, name=base.name + label, span=Span(base.span.start, script.span.end))
     subscripts = [script for script in scripts if script.kind == "sub"]
     transposed = [script for script in scripts if script.kind == "transpose"]
     others = [script for script in scripts if script.kind not in ("sub", "transpose", "label")]
-    lost = [script for script in scripts if script.kind == "label" and not isinstance(base, Name)]
+    lost = [script for script in scripts if script.kind == "label" and (not isinstance(base, Name) or _is_field(base))]
     for script in lost:
         base = Power(Span(base.span.start, script.span.end), base, Name(script.span, script.label))
     if subscripts and transposed:
@@ -110,6 +110,11 @@ def _scripted(base: Math, scripts: list[Script]) -> Math:
     for script in others:
         base = _other(base, script)
     return base
+
+
+def _is_field(base: Name) -> bool:
+    """Whether this is the R of ``R^{features}``."""
+    return base.font == "mathbb" or base.name in ("R", "ℝ")
 
 
 def _transposed_element(base: Math, sub: Script, transpose: Script, *, first: bool) -> Math:

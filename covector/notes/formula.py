@@ -34,13 +34,14 @@ class Relation:
 class Statement:
     """``a = b = c``: terms and the relations between them.
 
-    Where it ``continues``, the first sign comes before the first term.
+    Where it ``continues``, the first sign comes before the first term. ``word`` is what stood before it, such as 'if'.
     """
 
     span: Span
     terms: tuple[Math, ...]
     signs: tuple[Sign, ...]
     continues: bool = False
+    word: str = ""
 
     @property
     def relations(self) -> tuple[Relation, ...]:
@@ -86,7 +87,7 @@ class Formula:
         """The formula without choices, at most ``limit`` times, the likeliest first."""
         choices = self.choices
         ranges = [range(min(len(found.options), 4)) for found in choices[:8]]
-        picks = sorted(itertools.product(*ranges), key=lambda pick: (sum(pick), [-p for p in pick]))
+        picks = sorted(itertools.product(*ranges), key=lambda pick: (sum(pick), pick))
         for pick in picks[:limit]:
             settled = dict(zip((found.key for found in choices), pick, strict=False))
             yield self.settle(settled)

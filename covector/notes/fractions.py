@@ -9,6 +9,7 @@ from covector.notes.brackets import Brackets
 from covector.notes.lexer import Token
 from covector.notes.math import (
     Apply,
+    Choice,
     Derivative,
     Differential,
     Fraction,
@@ -205,6 +206,8 @@ def slashed(left: Math, right: Math) -> Math | None:
 def _differential(node: Math) -> Differential | None:
     if isinstance(node, Differential):
         return node
+    if isinstance(node, Choice) and node.key.startswith("name d"):
+        return _differential(node.options[0])
     if isinstance(node, Name) and len(node.name) > 1 and node.name[0] == "d" and not node.font:
         return Differential(node.span, "d", replace(node, name=node.name[1:]))
     if isinstance(node, (Indexed, Apply)):

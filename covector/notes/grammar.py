@@ -7,7 +7,7 @@ from dataclasses import replace
 from covector.notation.syntax import Span
 from covector.notes.dress import Script, dress
 from covector.notes.fractions import slashed
-from covector.notes.lexer import Token
+from covector.notes.lexer import Token, connects
 from covector.notes.math import (
     Apply,
     Choice,
@@ -27,7 +27,7 @@ from covector.notes.math import (
 from covector.notes.names import segment
 from covector.notes.reductions import Reductions
 from covector.notes.stream import add, choice
-from covector.notes.vocabulary import CONNECTIVES, FUNCTION_WORDS
+from covector.notes.vocabulary import FUNCTION_WORDS
 
 _STARTS = frozenset(
     (
@@ -85,9 +85,30 @@ class Grammar(Reductions):
             factors.append(self.signed())
             if signs[-1] == "/":
                 _join(factors, signs)
+            if signs and signs[-1] == "/" and _is_run(factors[-1]):
+                return self._divided(factors, signs)
         if not signs:
             return factors[0]
         return Product(span_over(factors[0], factors[-1]), tuple(factors), tuple(signs))
+
+    def _divided(self, factors: list[Math], signs: list[str]) -> Math:
+        """``1/2x``: divided by the first factor of what follows, or by all of it."""
+        run = factors[-1]
+        assert isinstance(run, Product)
+        start = factors[0].span.start
+        head = run.factors[0]
+        divided = Product(Span(start, head.span.end), (*factors[:-1], head), tuple(signs))
+        first = Product(Span(start, run.span.end), (divided, *run.factors[1:]), ("",) * (len(run.factors) - 1))
+        whole = Product(Span(start, run.span.end), tuple(factors), tuple(signs))
+        close = run.factors[1].span.start == head.span.end and isinstance(run.factors[1], (Name, Indexed))
+        options: list[Math] = [whole, first] if close else [first, whole]
+        found = choice(options, "division", "how far a division by side-by-side factors goes")
+        if not self.at("times"):
+            return found
+        sign = self.take().text
+        with self.nested():
+            rest = self.product()
+        return Product(span_over(found, rest), (found, rest), (sign,))
 
     def signed(self) -> Math:
         """A run of factors, perhaps with a minus before it, as in ``a * -b``."""
@@ -221,6 +242,8 @@ class Grammar(Reductions):
         """``\\mathbf{x}``: the same name in another font."""
         token = self.take()
         inner = self.argument()
+        if isinstance(inner, Number) and inner.text == "1":
+            return Name(inner.span, "1", token.text)
         return replace(inner, font=token.text) if isinstance(inner, Name) else inner
 
 
@@ -228,18 +251,15 @@ def _font(token: Token) -> str:
     return "" if token.font.startswith("text") or token.font in ("mathrm", "operatorname", "mbox") else token.font
 
 
-def connects(token: Token) -> bool:
-    """Whether a word stands between formulas and names nothing."""
-    return (token.kind == "words" and token.text in CONNECTIVES) or any(
-        word.strip(",.:，") in CONNECTIVES for word in token.text.lower().split()
-    )
-
-
 def _pieces(factor: Math) -> list[Math]:
     """The names of ``XW``, which stand side by side with what comes next."""
     if isinstance(factor, Product) and set(factor.signs) == {""} and all(type(f) is Name for f in factor.factors[:-1]):
         return list(factor.factors)
     return [factor]
+
+
+def _is_run(node: Math) -> bool:
+    return isinstance(node, Product) and set(node.signs) == {""}
 
 
 def _join(factors: list[Math], signs: list[str]) -> None:

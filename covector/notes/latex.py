@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from covector.errors import NotationError
 from covector.notation.syntax import Span
 from covector.notes.formula import Formula, Sign, Statement
-from covector.notes.grammar import Grammar, connects
+from covector.notes.grammar import Grammar
 from covector.notes.layout import lay_out
-from covector.notes.lexer import tokenise
+from covector.notes.lexer import connects, tokenise
 from covector.notes.math import Math, Name, Power, Product, Space, Symbol, Tuple
 from covector.notes.size import check_size
 
@@ -44,12 +45,14 @@ class _Statements(Grammar):
     def statements(self) -> list[Statement]:
         """Everything, statement by statement."""
         found: list[Statement] = []
+        word = ""
         while self.position < len(self.tokens):
             token = self.peek()
             if token.kind in ("break", "comma", "words") or (token.kind == "word" and connects(token)):
-                self.take()
+                word = "" if self.take().kind in ("break", "comma") else token.text
                 continue
-            found.append(self.statement(first=not found))
+            found.append(replace(self.statement(first=not found), word=word))
+            word = ""
             following = self.peek()
             ends = following.kind in ("break", "comma", "words", "end of formula")
             if not ends and not (following.kind == "word" and connects(following)):

@@ -11,6 +11,7 @@ from covector.notes import vocabulary
 
 MAX_CHARACTERS = 20_000
 MAX_TOKENS = 8_000
+_LONGEST_NAME = 8
 
 _CJK = "\u2e80-\u2fff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _PATTERN = re.compile(
@@ -83,6 +84,9 @@ def _read(source: str, match: re.Match[str], tokens: list[Token]) -> int:
         return _command(source, text, start, end, tokens)
     if kind == "letters":
         return _letters(source, text, start, end, tokens)
+    if kind == "words":
+        tokens.append(_chinese(source, text, start, end))
+        return end
     if kind == "sign":
         kind, text = _sign(source, text, start)
     elif kind == "assign":
@@ -102,6 +106,23 @@ def _letters(source: str, text: str, start: int, end: int, tokens: list[Token]) 
             return rest.end()
     tokens.append(Token("letters", text.replace("\\_", "_"), start, end))
     return end
+
+
+def connects(token: Token) -> bool:
+    """Whether a word stands between formulas and names nothing."""
+    return (token.kind == "words" and token.text in vocabulary.CONNECTIVES) or any(
+        word.strip(",.:，") in vocabulary.CONNECTIVES for word in token.text.lower().split()
+    )
+
+
+def _chinese(source: str, text: str, start: int, end: int) -> Token:
+    """Chinese in a formula: a word between statements, or a name."""
+    if text in vocabulary.CONNECTIVES:
+        return Token("words", text, start, end)
+    if len(text) > _LONGEST_NAME or any(character in "当若则且时的是" for character in text):
+        message = f"the words '{text[:20]}' inside a formula are not understood"
+        raise NotationError(message, source=source, span=(start, end), hint="end the formula before them")
+    return Token("word", text, start, end)
 
 
 def _sign(source: str, text: str, start: int) -> tuple[str, str]:

@@ -26,6 +26,8 @@ def segment(run: str, known: Collection[str], *, indices: bool = False, named: b
         return [(run,)]
     if indices:
         return _subscript(run, letters, cover, named)
+    if run in WORDS and len(run) > 2:
+        return [(run,)]
     if run in WORDS or (len(run) == 2 and run[0] == "d"):
         return [(run,), cover or letters]
     if cover is None:

@@ -29,8 +29,8 @@ class Prose(Piece):
 class Snippet(Piece):
     """A formula as it was written, without its delimiters.
 
-    ``display`` says that it stands for itself; ``delimiter`` is what opened it. ``lines`` are, for each of its lines, the offset
-    in ``text``, the line and the column at which it begins.
+    ``display`` says that it stands for itself; ``delimiter`` opened it. ``lines`` are, for each of its lines, the
+    offset in ``text``, the line and the column at which it begins.
     """
 
     display: bool = False

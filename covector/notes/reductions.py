@@ -20,6 +20,7 @@ from covector.notes.math import (
     Product,
     Reduction,
 )
+from covector.notes.scripts import side_by_side
 from covector.notes.stream import choice
 
 _LESS = ("≤", "<")
@@ -119,9 +120,8 @@ class Reductions(Fractions):
 
     def _unbracketed(self, base: Math) -> Math:
         """``\\log x y``: of the first factor, or of all."""
-        first = self.factor()
+        first, *rest = side_by_side(self.factor())
         one = Apply(self.span_from(base.span.start), base, (first,))
-        rest: list[Math] = []
         while self.peek().kind in ("letters", "name", "number") or (self.at("font") and rest):
             rest.append(self.factor())
         if not rest:

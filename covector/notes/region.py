@@ -36,7 +36,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """``text[start:end]`` of a region: *prose*, *inline*, *display* or *break*; delimiters are counted in ``before``, ``after``."""
+    """``text[start:end]`` of a region: *prose*, *inline*, *display* or *break*.
+
+    ``before`` and ``after`` are the lengths of its delimiters.
+    """
 
     kind: str
     start: int
@@ -145,14 +148,18 @@ def scan_region(region: Region) -> tuple[list[Found], list[Fault]]:
         if fault is not None:
             faults.append(fault)
         if item is not None:
-            _add_prose(found, prose, match.start())
+            _add_prose(region, found, prose, match.start())
             found.append(item)
             prose = item.end
-    _add_prose(found, prose, len(region.text))
+    _add_prose(region, found, prose, len(region.text))
     return found, faults
 
 
-def _add_prose(found: list[Found], start: int, end: int) -> None:
+def _add_prose(region: Region, found: list[Found], start: int, end: int) -> None:
+    """Add the words between two items; a paragraph does not begin with an empty line."""
+    if not found or found[-1].kind != "inline":
+        while start < end and region.text[start] == "\n":
+            start += 1
     if start < end:
         found.append(Found("prose", start, end))
 

@@ -22,7 +22,7 @@ from covector.notes.math import (
     Tuple,
 )
 from covector.notes.stream import Stream
-from covector.notes.vocabulary import WORDS
+from covector.notes.vocabulary import FUNCTION_LETTERS, WORDS
 
 _TRANSPOSES = ("T", "⊤", "top")
 _LABELS = {"*": "*", "†": "†", "+": "+", "-": "-", "′": "'"}
@@ -155,7 +155,7 @@ class Scripts(Stream):
             elif self.at(closer) or self.at("comma"):
                 break
             else:
-                found += _side_by_side(self.chain())
+                found += side_by_side(self.chain())
                 if not (self.at("relation", ":") or self.at("times")):
                     break
         if not found:
@@ -250,7 +250,7 @@ class Scripts(Stream):
 
     def call(self) -> Script:
         """``(…)`` or ``[…]`` after a name."""
-        start = self.start
+        start, before = self.start, self.tokens[self.position - 1]
         braced = self.accept("group") is not None
         opener = self.take()
         kind = "call" if opener.text == "(" else "sub"
@@ -265,7 +265,7 @@ class Scripts(Stream):
             self.expect("endgroup", "'}'")
         readings = [tuple(arguments)]
         regrouped = tuple(piece for argument in arguments for piece in _regroup(argument))
-        if len(regrouped) > len(arguments):
+        if len(regrouped) > len(arguments) and before.text not in FUNCTION_LETTERS:
             readings.insert(0, regrouped)
         return Script(kind, self.span_from(start), tuple(readings))
 
@@ -300,7 +300,7 @@ def _is_step(value: Math) -> bool:
     return isinstance(value, Sum) and all(isinstance(term, (Name, Number)) for term in value.terms)
 
 
-def _side_by_side(value: Math) -> list[Math]:
+def side_by_side(value: Math) -> list[Math]:
     """The indices that stand side by side in ``ij``."""
     if isinstance(value, Product) and all(sign == "" for sign in value.signs):
         return list(value.factors)
@@ -309,7 +309,7 @@ def _side_by_side(value: Math) -> list[Math]:
 
 def _regroup(argument: Math) -> list[Math]:
     """``C_{out_j, k}`` among arguments, where ``C_{out_j}, k`` is meant."""
-    if isinstance(argument, Indexed) and not argument.upper and len(argument.positions) == 2:
+    if isinstance(argument, Indexed) and isinstance(argument.base, Name) and len(argument.positions) == 2:
         first, second = argument.positions
         if isinstance(first, Indexed) and first.span.end < second.span.start:
             return [replace(argument, positions=(first,)), second]

@@ -21,7 +21,7 @@ def show(item: m.Math | Formula | Statement) -> str:
     if isinstance(item, Formula):
         return "; ".join(show(statement) for statement in item.statements)
     if isinstance(item, Statement):
-        parts: list[str] = []
+        parts: list[str] = [f"{item.word}:"] if item.word else []
         for k, term in enumerate(item.terms):
             sign = k if item.continues else k - 1
             if sign >= 0:

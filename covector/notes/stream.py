@@ -9,7 +9,7 @@ from typing import NoReturn
 from covector.errors import NotationError
 from covector.notation.syntax import Span
 from covector.notes.lexer import Token
-from covector.notes.math import Choice, Math, Sum
+from covector.notes.math import Choice, Math, Negative, Sum
 
 MAX_NESTING = 40
 _END = Token("end of formula", "", 0, 0)
@@ -162,6 +162,6 @@ def choice(options: list[Math], key: str, reason: str) -> Math:
 
 def add(terms: list[Math], signs: list[str], span: Span) -> Math:
     """The sum of ``terms``; the term itself where there is only one, with sign +."""
-    if len(terms) == 1 and signs[0] == "+":
-        return terms[0]
+    if len(terms) == 1 and signs[0] in "+-":
+        return terms[0] if signs[0] == "+" else Negative(span, terms[0])
     return Sum(span, tuple(terms), tuple(signs))
