@@ -21,6 +21,7 @@ from covector.errors import CovectorError
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
+Run = Callable[[Mapping[str, Any]], Any]
 
 
 class Framework:
@@ -46,6 +47,10 @@ class Framework:
     def precision(self) -> AbstractContextManager[Any]:
         """What double precision needs."""
         return nullcontext()
+
+    def compiled(self, call: Run) -> Run:
+        """The same function, ready to be called often."""
+        return call
 
 
 class Torch(Framework):
@@ -82,6 +87,19 @@ class Jax(Framework):
 
         context: AbstractContextManager[Any] = jax.enable_x64(True)
         return context
+
+    def compiled(self, call: Run) -> Run:
+        import jax
+
+        fast: Run = jax.jit(call)
+
+        def run(arrays: Mapping[str, Any]) -> Any:
+            try:
+                return fast(arrays)
+            except (jax.errors.JAXTypeError, TypeError):  # what cannot be traced is called as it is
+                return call(arrays)
+
+        return run
 
 
 NUMPY, TORCH, JAX = Framework(), Torch(), Jax()
@@ -153,9 +171,6 @@ class Returned:
     gradients: dict[str, Any] = field(default_factory=dict)
 
 
-Run = Callable[[Mapping[str, Any]], Any]
-
-
 @dataclass
 class OwnGradients:
     """A PyTorch or JAX function of named arrays whose own backward is looked at.
@@ -167,6 +182,7 @@ class OwnGradients:
     framework: Framework
     names: tuple[str, ...]
     floats: tuple[str, ...]
+    _modules: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def values(self, arrays: Mapping[str, Any]) -> list[Any]:
         """The outputs."""
@@ -183,7 +199,10 @@ class OwnGradients:
         import torch
 
         double = any(arrays[name].dtype == torch.float64 for name in self.floats)
-        module = copy.deepcopy(self.of).to(torch.float64 if double else torch.float32)
+        dtype = torch.float64 if double else torch.float32
+        if dtype not in self._modules:
+            self._modules[dtype] = copy.deepcopy(self.of).to(dtype)
+        module = self._modules[dtype]
         own = [name for name, _ in module.named_parameters()]
 
         def call(*values: Any) -> Any:
@@ -200,15 +219,28 @@ class OwnGradients:
         return self._torch(arrays, cotangents, create_graph)
 
     def _jax(self, arrays: Mapping[str, Any], cotangents: Sequence[Any]) -> Returned:
+        outputs, gradients = self._pulled({"arrays": dict(arrays), "cotangents": list(cotangents)})
+        return Returned(outputs, gradients)
+
+    def _pulled(self, given: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The outputs and the gradients in JAX, compiled once for each shape."""
+        if "jax" not in self._modules:
+            self._modules["jax"] = JAX.compiled(self._pull)
+        found: tuple[list[Any], dict[str, Any]] = self._modules["jax"](given)
+        return found
+
+    def _pull(self, given: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         import jax
 
+        arrays, cotangents = given["arrays"], given["cotangents"]
+
         def of_floats(*floats: Any) -> Any:
-            given = {**arrays, **dict(zip(self.floats, floats, strict=True))}
-            return self.of(*(given[name] for name in self.names))
+            moved = {**arrays, **dict(zip(self.floats, floats, strict=True))}
+            return self.of(*(moved[name] for name in self.names))
 
         out, pull = jax.vjp(of_floats, *(arrays[name] for name in self.floats))
         seed = type(out)(cotangents) if isinstance(out, (tuple, list)) else cotangents[0]
-        return Returned(as_list(out), dict(zip(self.floats, pull(seed), strict=True)))
+        return as_list(out), dict(zip(self.floats, pull(seed), strict=True))
 
     def _torch(self, arrays: Mapping[str, Any], cotangents: Sequence[Any], create_graph: bool) -> Returned:
         import torch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from covector.checker.frameworks import (
     needs,
 )
 from covector.checker.functions_claim import Claim, ForwardCall, HandWritten, Own, Twice, plain_run, takes_context
+from covector.checker.functions_compare import Point
 from covector.checker.functions_examine import Examination, Options, Subject
 from covector.checker.functions_inputs import Inputs, Spec, read_inputs
 from covector.checker.functions_program import described, with_limits
@@ -255,23 +257,24 @@ def _examination(found: Prepared, options: Options) -> Examination:
 
 
 def _second_order(name: str, found: Prepared, options: Options, first: Verdict) -> Verdict:
-    """The check of the backward of the backward, for what has one."""
+    """The check of the backward of the backward, at one size of every symbol, for what has one."""
     subject, claim = found
     if not isinstance(claim, Own):
-        raise NotationError(
-            "second order is checked for PyTorch and JAX functions, whose backward can be differentiated"
-        )
-    point = next(p for number in range(99) if not isinstance(p := _examination(found, options).point(number), str))
+        raise NotationError("second order is checked where PyTorch or JAX can differentiate the backward")
+    examination = _examination(found, options)
+    points = (examination.point(number) for number in range(len(examination.probes)))
+    point = next(point for point in points if not isinstance(point, str))
+    specs = tuple(_sized(spec, point) for spec in subject.inputs.specs)
     names = tuple(f"cotangent{k}" if k else "cotangent" for k in range(len(point.outputs)))
+    seeds = tuple(Spec(n, tuple(map(str, o.shape))) for n, o in zip(names, point.outputs, strict=True))
     twice = Twice(claim.own, (*subject.wanted, *names), subject.wanted, names)
     run = _with_precision(claim.framework, plain_run(claim.framework, twice.first))
-    inputs = Inputs(subject.inputs.specs + _cotangent_specs(names, found, options))
-    inner = Subject(inputs, twice.wanted, NumericForward(run, False))
+    inner = Subject(Inputs((*specs, *seeds)), twice.wanted, NumericForward(run, False))
     return judge(f"{name}, second order", _examination((inner, twice), options), twice, first)
 
 
-def _cotangent_specs(names: Sequence[str], found: Prepared, options: Options) -> tuple[Spec, ...]:
-    point = _examination(found, options).point(0)
-    if isinstance(point, str) or (found[0].inputs.sized and found[0].inputs.symbols(0)):
-        raise NotationError("second order needs shapes of numbers alone", hint='inputs={"x": (3, 4)} instead of "M N"')
-    return tuple(Spec(n, tuple(map(str, o.shape))) for n, o in zip(names, point.outputs, strict=True))
+def _sized(spec: Spec, point: Point) -> Spec:
+    """An input with the shape that it has at a point; where its integers end, those of the point stay."""
+    array = point.arrays[spec.name]
+    example = spec.example if spec.is_float else array
+    return replace(spec, extents=tuple(map(str, array.shape)), example=example)

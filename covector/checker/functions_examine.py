@@ -29,6 +29,7 @@ from covector.checker.functions_inputs import Inputs
 from covector.checker.functions_signature import Misreturn
 from covector.checker.functions_truth import DerivedForward, Forward, Line
 from covector.checker.probes import Probe, draw_cotangent, plan
+from covector.errors import CovectorError
 
 Array = NDArray[Any]
 
@@ -94,6 +95,7 @@ class Examination:
     def run(self, claim: Claim) -> Report:
         """The claim at every probe; at the first that fails only, where that was asked for."""
         report, start = Report(), time.monotonic()
+        self._refuse_random()
         for number, probe in enumerate(self.probes):
             if time.monotonic() - start > BUDGET:
                 report.unfinished = len(self.probes) - number
@@ -109,6 +111,18 @@ class Examination:
             if report.failed and self.options.first_only:
                 break
         return report
+
+    def _refuse_random(self) -> None:
+        """Raises `CovectorError` where the forward gives other values when it is called again."""
+        first = next((p for n in range(len(self.probes)) if not isinstance(p := self.point(n), str)), None)
+        if first is None or self.subject.forward.derived:
+            return
+        with quiet():
+            again = self.subject.forward.outputs(first.arrays)
+        for one, other in zip(first.outputs, again, strict=True):
+            if one.shape != other.shape or not np.allclose(one, other, rtol=1e-9, atol=1e-12):
+                hint = "seed it inside, or switch dropout off: module.eval()"
+                raise CovectorError("the forward gives other values when it is called again", hint=hint)
 
     def point(self, number: int) -> Point | str:
         """The point of a probe, or why there is none."""
@@ -255,6 +269,7 @@ class Examination:
         if left is None:
             count = 0 if again.wrong is None else int(again.wrong.sum())
             outcome.skipped["kinks or ties"] = outcome.skipped.get("kinks or ties", 0) + count
+            outcome.compared -= count
             return None, 0.0
         return left, error
 

@@ -93,7 +93,7 @@ class Inputs:
     @property
     def sized(self) -> bool:
         """Whether shapes say how large the inputs are, so that smaller ones can be drawn."""
-        return self.whole is None and all(s.example is None and s.generator is None for s in self.specs)
+        return self.whole is None and any(s.example is None and s.generator is None for s in self.specs)
 
     def symbols(self, rank: int) -> tuple[str, ...]:
         """The symbols of the shapes, in order."""
@@ -242,6 +242,8 @@ def _integers(spec: Spec, shape: tuple[int, ...], sizes: Sizes, rng: Generator) 
 
 
 def _whole(spec: Spec, shape: tuple[int, ...], sizes: Sizes, rank: int, rng: Generator) -> Array:
+    if spec.example is not None or spec.generator is not None:
+        return _draw(spec, sizes, rank, rng, 0)
     if not spec.is_float or spec.domain in ("unit", "probabilities", "mask"):
         return _draw(spec, sizes, rank, rng, 0)
     if spec.domain in ("positive", "nonnegative"):

@@ -70,7 +70,7 @@ def wrong(name: str, examination: Examination, claim: Claim, report: Report, evi
     for other in dict.fromkeys(d.input for d in differences if d.input != main.input):
         found = _gravest([d for d in differences if d.input == other])
         also[other] = _cause(found, differences, examination, locate.only(report, other)).name
-    example = _counterexample(examination.shrunk(claim, main))
+    example = _counterexample(examination.shrunk(claim, main) if main.cause != "time limit" else main)
     message = _message(main, when, also)
     return Verdict(
         "wrong", name, message, reading=claim.reading, cause=cause, counterexample=example, evidence=evidence
@@ -82,7 +82,11 @@ _GRAVITY = ("raises", "count", "mutates", "random", "missing", "array", "shape",
 
 def _gravest(differences: Sequence[Difference]) -> Difference:
     """The difference that says most: the gravest kind, at the first point that is not trivial."""
-    return min(differences, key=lambda d: (_GRAVITY.index(d.kind), d.kind == "value" and not locate.telling(d)))
+
+    def order(d: Difference) -> tuple[int, bool, bool]:
+        return _GRAVITY.index(d.kind), d.point.probe.rank == 0, d.kind == "value" and not locate.telling(d)
+
+    return min(differences, key=order)
 
 
 def _cause(main: Difference, differences: Sequence[Difference], examination: Examination, when: str) -> Cause:

@@ -143,12 +143,16 @@ def _only_layout(failing: Sequence[Probe], passing: Sequence[Probe], report: Rep
 
 def _only_rank(failing: Sequence[Probe], passing: Sequence[Probe], report: Report) -> str:
     ranks = {probe.rank for probe in failing}
-    if not {probe.rank for probe in passing} - ranks or len(ranks) != 1:
-        return ""
-    rank = ranks.pop()
-    point = next(o.point for o in report.outcomes if o.point.probe.rank == rank)
-    total = max((array.ndim for array in point.arrays.values()), default=rank)
-    return f"only for rank {total}"
+    others = {probe.rank for probe in passing} - ranks
+    if others and len(ranks) == 1:
+        return f"only for rank {_rank(report, ranks.pop())}"
+    return f"for every rank but {_rank(report, others.pop())}" if len(others) == 1 else ""
+
+
+def _rank(report: Report, axes: int) -> int:
+    """The largest rank of an input where ``...`` stands for so many axes."""
+    point = next(o.point for o in report.outcomes if o.point.probe.rank == axes)
+    return max((array.ndim for array in point.arrays.values()), default=axes)
 
 
 def _only_size(failing: Sequence[Probe], passing: Sequence[Probe], report: Report) -> str:

@@ -15,7 +15,7 @@ from covector.checker.mistakes import MISTAKES, Guess, Truth
 from covector.checker.verdict import Cause
 from covector.derivation.record import Record
 from covector.errors import CovectorError
-from covector.ir import Compute
+from covector.ir import Compute, check
 from covector.ir.tensor import program_of
 from covector.run.reference import evaluate
 
@@ -67,6 +67,7 @@ def _value(statement: Compute, record: Record, d: Difference) -> NDArray[np.floa
     inputs = (*record.program.inputs, *((record.seed,) if record.seed is not None else ()))
     try:
         with np.errstate(all="ignore"):
-            return evaluate(program_of((statement,), inputs), given)[statement.name].astype(np.float64)
+            value = evaluate(check(program_of((statement,), inputs)), given)[statement.name].astype(np.float64)
+        return value if record.seed is not None else value * d.point.cotangents[0]
     except CovectorError:
         return None

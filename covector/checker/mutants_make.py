@@ -14,6 +14,7 @@ from typing import Any
 
 from covector.calculus.build import ZERO, mul, number, power
 from covector.checker.mistakes import MISTAKES, Guess, Truth, epsilons
+from covector.errors import CovectorError
 from covector.ir import (
     Affine,
     Apply,
@@ -25,6 +26,7 @@ from covector.ir import (
     Reduce,
     Tensor,
     as_affine,
+    check,
     children,
     is_float,
     rebuild,
@@ -78,10 +80,19 @@ def mutants_of(program: Program, outputs: Mapping[str, str], forward: Program) -
                 if body is None or body in seen:
                     continue
                 seen.add(body)
-                changed = Compute(statement.name, statement.indices, body, statement.dtype)
-                yield Mutant(
-                    guess.name, guess.sentence, replaced(program, statement, changed), outputs, statement, changed
-                )
+                changed = Compute(statement.name, statement.indices, body, statement.cast)
+                made = replaced(program, statement, changed)
+                if _is_sound(made):
+                    yield Mutant(guess.name, guess.sentence, made, outputs, statement, changed)
+
+
+def _is_sound(program: Program) -> bool:
+    """Whether a mutant is a program at all: what breaks a rule of the IR would be caught by anything."""
+    try:
+        check(program)
+    except CovectorError:
+        return False
+    return True
 
 
 def _body(guess: Compute, statement: Compute) -> Expr | None:
@@ -104,7 +115,7 @@ def replaced(program: Program, old: Compute, new: Compute) -> Program:
     for statement in program.statements:
         assert isinstance(statement, Compute)
         made = new if statement is old else None
-        made = made or Compute(statement.name, statement.indices, transform(statement.body, reread), statement.dtype)
+        made = made or Compute(statement.name, statement.indices, transform(statement.body, reread), statement.cast)
         found[statement] = made
         statements.append(made)
     outputs = tuple(found[output] for output in program.outputs)

@@ -67,9 +67,8 @@ class CommandReport:
         }
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.source}: {len(self.tried)} mutants, {sum(one.caught for one in self.tried)} caught by {self.command}"
-        ]
+        caught = sum(one.caught for one in self.tried)
+        lines = [f"{self.source}: {len(self.tried)} mutants, {caught} caught by {self.command}"]
         lines += [f"  survives: line {m.line}: {m.name}: {m.description}" for m in self.survivors]
         return "\n".join(lines)
 

@@ -51,7 +51,7 @@ class Probe:
 
 def plan(inputs: Inputs, dtypes: Sequence[str], layouts: Sequence[str] = LAYOUTS, seed: int = 0) -> list[Probe]:
     """The settings, those that find most first."""
-    if not inputs.sized and not inputs.generic:
+    if not inputs.sized:
         probes = [Probe({}, seed=seed + number) for number in range(4)]
         return _numbered([*probes, *_variants(probes[0], dtypes, layouts)], seed)
     ranks = RANKS if inputs.generic else (0,)
