@@ -11,7 +11,7 @@ from covector.notes.formula import Formula, Sign, Statement
 from covector.notes.grammar import Grammar
 from covector.notes.layout import lay_out
 from covector.notes.lexer import connects, tokenise
-from covector.notes.math import Math, Name, Power, Product, Space, Symbol, Tuple
+from covector.notes.math import Math, Name, Power, Product, Space, Symbol, Tuple, Words
 from covector.notes.size import check_size
 
 _FIELDS = frozenset(("R", "C", "Z", "N", "Q", "ℝ"))
@@ -49,7 +49,8 @@ class _Statements(Grammar):
         while self.position < len(self.tokens):
             token = self.peek()
             if token.kind in ("break", "comma", "words") or (token.kind == "word" and connects(token)):
-                word = "" if self.take().kind in ("break", "comma") else token.text
+                self.take()
+                word = word if token.kind in ("break", "comma") else f"{word} {token.text}".strip()
                 continue
             found.append(replace(self.statement(first=not found), word=word))
             word = ""
@@ -57,6 +58,9 @@ class _Statements(Grammar):
             ends = following.kind in ("break", "comma", "words", "end of formula")
             if not ends and not (following.kind == "word" and connects(following)):
                 self.fail(f"{self.shown()} cannot stand here")
+        if word:
+            span = self.span_from(self.tokens[-1].start)
+            found.append(Statement(span, (Words(span, word),), ()))
         return found
 
     def statement(self, *, first: bool) -> Statement:

@@ -56,7 +56,7 @@ def test_blocks_come_in_order() -> None:
         ("Heading", 1),
         ("Paragraph", 3),
         ("Display", 5),
-        ("Paragraph", 5),
+        ("Paragraph", 6),
         ("Code", 8),
         ("Heading", 12),
     ]
