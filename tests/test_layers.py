@@ -28,6 +28,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("export",),
     ("derivation",),
     ("checker",),
+    ("notes",),
     ("cli",),
 ]
 IMPORTED_IN_FUNCTIONS = {"IPython", "jax", "matplotlib", "torch"}  # optional packages; everything else at the top
