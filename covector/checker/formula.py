@@ -49,7 +49,7 @@ def check(
     >>> print(check("dx[i] = x[i] * G[i]", of="y[i] = x[i]**2"))
     wrong: dx[i] = x[i] * G[i]
       cause       factor 1/2: the claim is 1/2 times what is true
-      right       dx[i] = 2*G[i] * x[i]
+      right       dx[i] = 2 * G[i] * x[i]
       at          I = 1: G = [1], x = [1]
                   dx[0] is 2, and the claim gives 1
     """

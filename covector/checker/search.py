@@ -73,22 +73,22 @@ def _bad(point: Point) -> Array:
 
 
 def _failure(pair: Pair, extents: Extents, arrays: Mapping[Input, Array]) -> Point | None:
-    """The point, where the sides differ there and near by in the same way."""
+    """The point, where the sides differ there and on both sides of it in the same way."""
     point = pair.point(extents, arrays)
     if point is None or not (bad := _bad(point)).any():
         return None
     rng = np.random.default_rng(3)
-    moved = {
-        given: array + _NEAR * rng.uniform(-1, 1, array.shape) if given.dtype.startswith("float") else array
-        for given, array in arrays.items()
-    }
-    near = pair.point(extents, moved)
+    moved: dict[Input, Array] = {}
+    for given, array in arrays.items():
+        move = _NEAR * rng.uniform(0.1, 1, array.shape) if given.dtype.startswith("float") else np.zeros_like(array)
+        moved[given] = np.concatenate([array + move, array - move])
+    near = pair.point(extents, moved) if moved else point
     if near is None:
         return None
     with np.errstate(all="ignore"):
         gap, other = point.claimed - point.true, near.claimed - near.true
         steady = (np.abs(gap - other) <= _STEADY * np.abs(gap)) | (~np.isfinite(gap) & ~np.isfinite(other))
-    return point if (steady & bad).any() else None
+    return point if (steady.all(axis=0) & bad).any() else None
 
 
 def _shrunk(pair: Pair, point: Point) -> Point:

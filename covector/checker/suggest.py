@@ -29,7 +29,7 @@ def suggestion(reading: Reading, forward: Forward | None) -> str | None:
     >>> forward = Forward(read_program("y[i] = x[i] ** 2"))
     >>> (claim,) = parse_claim("dx[n] = x[n] * dy[n]")
     >>> suggestion(read_claim(claim, claim.cases[0], forward), forward)
-    'dx[n] = 2*dy[n] * x[n]'
+    'dx[n] = 2 * dy[n] * x[n]'
     """
     statement = right_statement(reading, forward)
     if statement is None:

@@ -254,8 +254,9 @@ def test_a_check_is_fast() -> None:
 
 @pytest.mark.parametrize(
     "claim",
-    ["", "=", "dx =", "= G", "dx = = G", "dx = \0", "dx = " + "(" * 500, "∂/∂x = 1", "dx = G if", "[: dx = G", "dx[i,i] = 1",
-     "∂y/∂z = 1", "∂q[i]/∂x[j] = 1", "dx == G", "dx = G; ", "dx = 1" + "+1" * 3000, "∂y[p]/∂x = 1", "dx = x.foo"],
+    ["", "=", "dx =", "= G", "dx = = G", "dx = \0", "dx = " + "(" * 500, "∂/∂x = 1", "dx = G if", "[: dx = G",
+     "dx[i,i] = 1", "∂y/∂z = 1", "∂q[i]/∂x[j] = 1", "dx == G", "dx = G; ", "dx = 1" + "+1" * 3000, "∂y[p]/∂x = 1",
+     "dx = x.foo"],
 )  # fmt: skip
 def test_what_cannot_be_read_is_said_to_be_so(claim: str) -> None:
     verdict = check(claim, of="y[i] = x[i] ** 2", x="N")
