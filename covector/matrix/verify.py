@@ -35,6 +35,7 @@ from covector.ir.affine import atoms
 from covector.ir.dtype import is_integer
 from covector.ir.tensor import read_tensors
 from covector.matrix.fused import fused_sums, without_single_sums
+from covector.matrix.reads import chosen_as_sums
 from covector.notation.parse import parse_program
 from covector.notation.scope import Scope, symbols_of
 from covector.notation.syntax import Definition
@@ -137,7 +138,7 @@ def _proved(statement: Compute, statements: tuple[Compute, ...]) -> bool:
     """Whether the rules prove that both are the same."""
     body: Expr = transform(inlined(statements), _as_condition)
     own = {index: as_affine(0) for index in statement.indices if index.extent is as_affine(1)}
-    wanted: Expr = without_single_sums(substitute(statement.body, own))
+    wanted = chosen_as_sums(without_single_sums(substitute(statement.body, own)))
     pairs = zip(statements[-1].indices, statement.indices, strict=True)
     other = without_single_sums(substitute(body, {old: own.get(new, as_affine(new)) for old, new in pairs}))
     if sum(1 for _ in walk(wanted)) + sum(1 for _ in walk(other)) > _PROOF_LIMIT:
