@@ -16,12 +16,13 @@ from typing import Any
 
 from covector.errors import NotationError
 from covector.notation import syntax
-from covector.notation.parse import parse_expression
+from covector.notation.parse import parse_expression, parse_program
 from covector.notation.syntax import Span, Syntax
 from covector.notation.tokens import check_text
 
 _OPENERS, _CLOSERS = "([（［", ")]）］"
 _PREFIX = re.compile(r"\s*\[(?P<condition>[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*)\]\s*[:：]")
+_HEAD = re.compile(r"\s*[^\W\d]\w*['′’]*\s*\[[^\[\]]*[:：][^\[\]]*\]\s*")
 _IF = re.compile(r"\bif\b")
 
 
@@ -35,11 +36,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Claim:
-    """``left = right``, perhaps in several cases; ``source`` is the text that the trees were read from."""
+    """``left = right``, perhaps in several cases; ``source`` is the text that the trees were read from.
+
+    ``extents`` are those that were written with the indices of the left side, as in ``dtable[i:V,j]``.
+    """
 
     source: str
     left: Syntax
     cases: tuple[Case, ...]
+    extents: tuple[tuple[str, Syntax], ...] = ()
 
 
 def parse_claim(text: str, where: str | None = None) -> list[Claim]:
@@ -63,10 +68,11 @@ def parse_claim(text: str, where: str | None = None) -> list[Claim]:
         raise NotationError(
             "a claim has two sides, and here is no '='", source=text, span=(start, len(text)), hint=hint
         )
-    left = _side(text, start, signs[0])
+    left, extents = _left(text, start, signs[0])
     ends = [*signs[1:], len(text)]
     return [
-        Claim(text, left, tuple(_cases(text, sign + 1, end, overall))) for sign, end in zip(signs, ends, strict=True)
+        Claim(text, left, tuple(_cases(text, sign + 1, end, overall)), extents)
+        for sign, end in zip(signs, ends, strict=True)
     ]
 
 
@@ -98,6 +104,23 @@ def _side(text: str, start: int, end: int) -> Syntax:
         return parse_expression(_blank(text[:start]) + text[start:end])
     except NotationError as error:
         raise NotationError(error.message, source=text, span=error.span, hint=error.hint) from None
+
+
+def _left(text: str, start: int, end: int) -> tuple[Syntax, tuple[tuple[str, Syntax], ...]]:
+    """The left side, and the extents of its indices where it is written like that of a definition."""
+    try:
+        return _side(text, start, end), ()
+    except NotationError:
+        if _HEAD.fullmatch(text, start, end) is None:
+            raise
+        (found,) = parse_program(f"{_blank(text[:start])}{text[start:end]} = 0").statements
+        if not isinstance(found, syntax.Definition) or found.ellipsis or not found.indices:
+            raise
+    names = tuple(syntax.Name(binding.span, binding.name) for binding in found.indices)
+    written = tuple((binding.name, binding.extent) for binding in found.indices if binding.extent is not None)
+    head = text[start:end]
+    first = start + len(head) - len(head.lstrip())
+    return syntax.Subscript(Span(first, start + len(head.rstrip())), found.name, names), written
 
 
 def _condition(text: str, start: int, end: int, source: str) -> Syntax:
@@ -159,7 +182,7 @@ def _depth(text: str, start: int, end: int) -> int:
 def rebuilt(node: Any, change: Callable[[Any], Any]) -> Any:
     """A tree with every node changed, children first.
 
-    >>> from covector.notation.parse import parse_expression
+    >>> from covector.notation.parse import parse_expression, parse_program
     >>> rebuilt(parse_expression("a + b"), lambda node: node).symbol
     '+'
     """

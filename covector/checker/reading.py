@@ -14,7 +14,8 @@ from covector.frontend.matrix import define_matrix
 from covector.ir import Compute, Expr, Index, Input, Read, Select, Tensor, as_affine
 from covector.ir.tensor import read_tensors
 from covector.notation import syntax
-from covector.notation.element import Scope, define
+from covector.notation.element import Scope, declare, define
+from covector.notation.print import text
 from covector.notation.scope import syntax_walk
 from covector.notation.syntax import IndexBinding, Span, Syntax
 
@@ -180,6 +181,7 @@ def read_claim(claim: Claim, case: Case, forward: Forward | None, scope: Scope |
         _scale_all(reader)
     read = _element_sides if element or condition is not None else _matrix_sides
     claimed, true, misfit = read(reader, kind, left, right, condition)
+    _check_extents(claim, true, reader)
     scope, named = reader.closed(left, right), reader.seed_named
     element = element or condition is not None
     filled = claimed is not None and _is_number(claimed, true)
@@ -189,6 +191,16 @@ def read_claim(claim: Claim, case: Case, forward: Forward | None, scope: Scope |
     return Reading(
         kind, element, claimed, true, misfit, tensor, left, right, condition, scope, source, named, reader, filled
     )
+
+
+def _check_extents(claim: Claim, true: Compute, reader: Reader) -> None:
+    """Raise where an index of the left side is written with another extent than it has."""
+    indices = {index.name: index for index in true.indices}
+    for name, node in claim.extents:
+        given, _ = declare(syntax.Declaration(node.span, reader.own(), (node,), None), reader.scope, claim.source)
+        if name in indices and given.shape[0] is not indices[name].extent:
+            wanted = text(indices[name].extent)
+            raise reader.fault(f"the index {name} runs over {wanted} here, not {text(given.shape[0])}", node)
 
 
 def _is_number(claimed: Compute, true: Compute) -> bool:
@@ -242,7 +254,7 @@ Sides = tuple[Compute | None, Compute, ShapeError | None]
 def _element_sides(reader: Reader, kind: Kind, left: Syntax, right: Syntax, condition: Syntax | None) -> Sides:
     """Both sides in one statement, so that they share their indices and extents; where those clash, each on its own."""
     scope, forward = reader.closed(left, right), reader.forward
-    letters = free_names(left, scope, forward)
+    letters = _letters(left, scope)
     if kind == "equality":
         letters = list(dict.fromkeys([*letters, *free_names(right, scope, forward)]))
     try:
@@ -349,6 +361,14 @@ def _differential(node: Syntax, forward: Forward) -> Syntax | None:
     if node.name[0] != "d" or not (forward.tensor(stem) or forward.is_loss(stem)):
         return None
     return replace(node, name=stem)
+
+
+def _letters(left: Syntax, scope: Scope) -> list[str]:
+    """The indices of the left side: a plain name in its brackets is one, also where a tensor is called so."""
+    positions = left.positions if isinstance(left, syntax.Subscript) else ()
+    plain = {position.name for position in positions if isinstance(position, syntax.Name)} - set(scope.extents)
+    known = frozenset({*scope.extents, *scope.tensors} - plain)
+    return list(dict.fromkeys(_free(left, known, False)))
 
 
 def free_names(tree: Syntax, scope: Scope, forward: Forward | None) -> list[str]:
