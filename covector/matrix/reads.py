@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from covector.calculus.build import equal, mul, total
-from covector.ir import Affine, Expr, Index, Input, Read, as_affine, transform
+from covector.calculus.build import ONE, at_least_zero, equal, mul, total
+from covector.ir import Affine, Bracket, Expr, Index, Input, Read, as_affine, transform, walk
 from covector.ir.affine import atoms, free
 from covector.ir.walk import fresh
+from covector.matrix.patterns import one_hot_parts
 from covector.matrix.tree import Axes, Call, Extent, Name, Node, NoForm, arrange, restrict, sizes
 
 _ONES = "ones()"
@@ -64,6 +65,20 @@ def _rows(expr: Read, indices: Axes, axes: Axes) -> Node:
 def chosen_as_sums(body: Expr) -> Expr:
     """The body with ``x[n,ids[n]]``, an element of each row, written as ``sum[c]([c = ids[n]] * x[n,c])``."""
     result: Expr = transform(body, lambda node: _chosen(node) if isinstance(node, Read) else node)
+    return result
+
+
+def ids_in_range(body: Expr) -> Expr:
+    """The body with ``[0 <= ids[n]]`` and ``[ids[n] < C]`` taken to hold where ``[c = ids[n]]`` is read as a row.
+
+    Ids outside the classes have no one-hot row, so that a form that holds for the others is what a person writes.
+    """
+    brackets = [node for node in walk(body) if isinstance(node, Bracket)]
+    found = {one_hot_parts(bracket) for bracket in brackets} - {None}
+    held: set[Bracket] = set()
+    for index, ids in (pair for pair in found if pair is not None):
+        held |= {at_least_zero(as_affine(ids)), at_least_zero(index.extent - ids - 1)}
+    result: Expr = transform(body, lambda node: ONE if node in held else node) if held else body
     return result
 
 

@@ -9,7 +9,7 @@ from covector.calculus.build import ZERO, mul, total
 from covector.ir import Expr, Index, Reduce, as_affine
 from covector.ir.affine import free
 from covector.matrix.fused import fused_axes, fused_sums, pairs, without_single_sums
-from covector.matrix.reads import chosen_as_sums, ones
+from covector.matrix.reads import chosen_as_sums, ids_in_range, ones
 from covector.matrix.render import best, product
 from covector.matrix.translate import Translator
 from covector.matrix.tree import Axes, Call, Matmul, Node, NoForm, Product, Sum, sizes
@@ -20,7 +20,7 @@ _REDUCTIONS = ("sum", "mean", "prod", "max", "min", "any", "all")
 
 def whole(body: Expr, indices: tuple[Index, ...]) -> Node:
     """The matrix expression of a statement's body, whose axes broadcast to all of its indices; raises `NoForm`."""
-    body = chosen_as_sums(body)
+    body = chosen_as_sums(ids_in_range(body))
     ways = [partial(_plain, body, indices)]
     if pairs(body):
         ways += [partial(_plain, fused_sums(body), indices), partial(_reshaped, body, indices)]

@@ -112,6 +112,14 @@ def test_a_form_that_agrees_without_a_proof(monkeypatch: pytest.MonkeyPatch) -> 
     assert not found.proved
 
 
+def test_ids_are_taken_to_be_in_range() -> None:
+    source = "x: N C; ids: N int64; y[n,c] = ([0 <= C - ids[n] - 1] * [0 <= ids[n]] * exp(x[n,c]) - [c = ids[n]]) / N"
+    found = matrix_form(output(source))
+    assert found is not None
+    assert found.text == "(exp(x) - one_hot(ids, classes=C)) / N"
+    assert not found.proved
+
+
 def test_a_tensor_with_the_name_of_a_function() -> None:
     statement = output("sum: M N; trace: N; y[j] = sum[i](sum[i,j]) * trace[j]")
     found = matrix_form(statement)
