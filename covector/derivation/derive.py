@@ -15,6 +15,9 @@ from covector.ir import Compute, Program, Read, Tensor, check, is_float, substit
 from covector.ir.affine import Affine, Index
 from covector.matrix import MatrixForm, matrix_form
 
+LONGER = 2
+"""How many times as long a matrix form may be that does without the cotangents of statements."""
+
 WHOLE_SIZE = 120
 """Nodes of the longest gradient that is written out in terms of the output's cotangent alone."""
 
@@ -121,11 +124,12 @@ def _body_at(read: Read) -> object:
 
 
 def _matrix(whole: Compute | None, statement: Compute | None) -> MatrixForm | None:
-    """The matrix form of the gradient as written out, or else of its statement."""
-    for candidate in (whole, statement):
-        if candidate is not None and (form := matrix_form(candidate)) is not None:
-            return form
-    return None
+    """The matrix form of the gradient as written out, or of its statement where that is much shorter."""
+    short = matrix_form(statement) if statement is not None else None
+    long = matrix_form(whole) if whole is not None else None
+    if long is None or (short is not None and len(long.text) > LONGER * len(short.text)):
+        return short
+    return long
 
 
 def _forward(program: Program) -> Mapping[str, MatrixForm]:

@@ -20,8 +20,8 @@ SIZES = ((2, 3, 4, 5), (3, 2, 5, 1), (1, 4, 1, 3))
 ATTEMPTS = 400
 """How many assignments are tried before a program is taken to have no shape at all."""
 
-RANGES = ((-1.5, 1.5), (0.2, 0.9), (1.1, 2.5))
-"""Where inputs are drawn from, in turn until every value is finite."""
+RANGES = ((-1.5, -0.3, 0.3, 1.5), (0.3, 0.9), (1.1, 2.5))
+"""Where inputs are drawn from, in turn: away from zero, of both signs, then where roots and logarithms are finite."""
 
 
 @dataclass(frozen=True)
@@ -48,29 +48,35 @@ def samples(program: Program, seed: Input | None, tries: int) -> Iterator[Iterat
 
 def _points(program: Program, seed: Input | None, extents: dict[str, int], number: int, tries: int) -> Iterator[Sample]:
     for attempt in range(tries):
-        for low, high in RANGES:
-            rng = np.random.default_rng([number, attempt, int(10 * high)])
-            arrays = {t.name: _draw(t, extents, rng, low, high, _limit(program, t, extents)) for t in program.inputs}
+        for place, bounds in enumerate(RANGES):
+            rng = np.random.default_rng([number, attempt, place])
+            arrays = {t.name: _draw(t, extents, rng, bounds, _limit(program, t, extents)) for t in program.inputs}
             try:
                 values = evaluate_batch(program, arrays, extents)
             except CovectorError:
                 continue
             if all(np.isfinite(value).all() for value in values.values()):
                 if seed is not None:
-                    arrays[seed.name] = _draw(seed, extents, rng, -1.5, 1.5, 1)
+                    arrays[seed.name] = rng.uniform(-1.5, 1.5, _shape(seed, extents))
                 yield Sample(extents, arrays, rng)
-                break
 
 
 def _draw(
-    given: Input, extents: Mapping[str, int], rng: np.random.Generator, low: float, high: float, limit: int
+    given: Input, extents: Mapping[str, int], rng: np.random.Generator, bounds: tuple[float, ...], limit: int
 ) -> Array:
-    shape = (1, *(evaluate_extent(extent, extents) for extent in given.shape))
+    """Random values for an input, of any of the ranges between two bounds."""
+    shape = _shape(given, extents)
     if given.dtype == "bool":
         return rng.random(shape) < 0.6
     if given.dtype.startswith("int"):
         return rng.integers(0, max(limit, 1), shape)
-    return rng.uniform(low, high, shape)
+    ranges = np.reshape(bounds, (-1, 2))[rng.integers(0, len(bounds) // 2, shape)]
+    return rng.uniform(ranges[..., 0], ranges[..., 1])
+
+
+def _shape(given: Input, extents: Mapping[str, int]) -> tuple[int, ...]:
+    """The shape of an input with its batch axis."""
+    return (1, *(evaluate_extent(extent, extents) for extent in given.shape))
 
 
 def _limit(program: Program, given: Input, extents: Mapping[str, int]) -> int:

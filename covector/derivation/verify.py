@@ -31,6 +31,9 @@ STEP = 2e-4
 STENCIL = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}
 """Weights of the value at each multiple of the step: the central difference of fourth order."""
 
+SMALL = 1e-4
+"""The size of a slope below which errors are not relative to it: that of a softmax over one class is only rounding."""
+
 TRIES = 4
 """Points tried where a check fails, since a difference may straddle a kink; a wrong gradient fails at all."""
 
@@ -103,7 +106,7 @@ def _compare(
     for claim in candidate.claims:
         gradient = np.zeros(arrays[name].shape[1:]) if claim is None else _claimed(claim, values, sample)
         claimed = (moves * gradient).reshape(len(moves), -1).sum(axis=1)
-        scale = max(1e-8, float(np.abs(exact).max(initial=0.0)), float(np.abs(claimed).max(initial=0.0)))
+        scale = max(SMALL, float(np.abs(exact).max(initial=0.0)), float(np.abs(claimed).max(initial=0.0)))
         difference = float(np.abs(slopes - claimed).max(initial=0.0)) / max(scale, _noise(values[output], weight))
         dual = float(np.abs(exact - claimed).max(initial=0.0)) / scale
         if not (difference <= DIFFERENCE_TOLERANCE and dual <= DUAL_TOLERANCE):
