@@ -123,7 +123,19 @@ def _framework(thing: Any) -> Framework | None:
     function = getattr(thing, "__wrapped__", thing)
     function = getattr(function, "__func__", function)
     code = getattr(function, "__code__", None)
-    return _used(code, getattr(function, "__globals__", {})) if code is not None else None
+    if code is None:
+        return None
+    held = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
+    inner = (_framework(value) for value in (*(function.__defaults__ or ()), *held) if value is not thing)
+    return _used(code, function.__globals__) or next((found for found in inner if found is not None), None)
+
+
+def _is_filled(cell: Any) -> bool:
+    """Whether a variable of a closure has a value."""
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
 
 
 def _used(code: CodeType, names: Mapping[str, Any]) -> Framework | None:

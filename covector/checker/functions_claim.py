@@ -16,6 +16,8 @@ from covector.checker.functions_truth import Forward
 
 Array = NDArray[Any]
 Native = Mapping[str, Any]
+Plain = Mapping[str, Array]
+Sizes = Mapping[str, int]
 
 
 class Claim(Protocol):
@@ -36,9 +38,7 @@ class Claim(Protocol):
         """How it was understood, where that was a choice."""
         ...
 
-    def gradients(
-        self, arrays: Mapping[str, Any], cotangents: Sequence[Any], plain: Mapping[str, Array]
-    ) -> dict[str, Any]:
+    def gradients(self, arrays: Native, cotangents: Sequence[Any], plain: Plain, sizes: Sizes) -> dict[str, Any]:
         """The gradient of every wanted input, as it was returned."""
         ...
 
@@ -96,9 +96,7 @@ class HandWritten:
         """How it is called, where that was a choice."""
         return self.signature.reading
 
-    def gradients(
-        self, arrays: Mapping[str, Any], cotangents: Sequence[Any], plain: Mapping[str, Array]
-    ) -> dict[str, Any]:
+    def gradients(self, arrays: Native, cotangents: Sequence[Any], plain: Plain, sizes: Sizes) -> dict[str, Any]:
         """What it returns, by input."""
         outputs: list[Any] = []
         cache: Any = None
@@ -106,7 +104,7 @@ class HandWritten:
             if self.forward is not None:
                 outputs, cache = self.forward(arrays)
             else:
-                outputs = [self.framework.native(value) for value in self.truth.outputs(plain)]
+                outputs = [self.framework.native(value) for value in self.truth.outputs(plain, sizes)]
         result = self.signature.call(self.function, arrays, cotangents, outputs, cache)
         return gradients_in(result, self.names, self.floats, self.wanted)
 
@@ -129,9 +127,7 @@ class Own:
         """The library."""
         return self.own.framework
 
-    def gradients(
-        self, arrays: Mapping[str, Any], cotangents: Sequence[Any], plain: Mapping[str, Array]
-    ) -> dict[str, Any]:
+    def gradients(self, arrays: Native, cotangents: Sequence[Any], plain: Plain, sizes: Sizes) -> dict[str, Any]:
         """What the library computes."""
         found = self.own.run(arrays, cotangents).gradients
         return {name: found.get(name) for name in self.wanted}
@@ -162,9 +158,7 @@ class Twice:
         found = self.own.run(arrays, [arrays[name] for name in self.cotangents], create_graph).gradients
         return [found[name] if found[name] is not None else 0 * arrays[name] for name in self.inner]
 
-    def gradients(
-        self, arrays: Mapping[str, Any], cotangents: Sequence[Any], plain: Mapping[str, Array]
-    ) -> dict[str, Any]:
+    def gradients(self, arrays: Native, cotangents: Sequence[Any], plain: Plain, sizes: Sizes) -> dict[str, Any]:
         """The second gradients along the cotangents."""
         outer = (*self.own.names, *self.cotangents)
         floats = (*self.own.floats, *self.cotangents)

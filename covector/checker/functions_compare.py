@@ -22,7 +22,7 @@ RELATIVE = {"float64": 1e-6, "float32": 2e-3}
 OF_LARGEST = {"float64": 1e-9, "float32": 1e-4}
 """How far it may be off, as a part of the largest of the same gradient."""
 
-ROUNDINGS = 64
+ROUNDINGS = 2048
 CONDITION = 64
 """Times the change of the gradient when its inputs are rounded that is let pass."""
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from covector.checker.functions_claim import Claim
 from covector.checker.functions_compare import (
+    OF_LARGEST,
     Difference,
     Outcome,
     Point,
@@ -91,6 +92,7 @@ class Examination:
         self.subject, self.options = subject, options
         self.probes = plan(subject.inputs, options.dtypes, options.layouts or layouts, options.seed)
         self._points: dict[int, Point | str] = {}
+        self._sizes: dict[str, float] = {}
 
     def run(self, claim: Claim) -> Report:
         """The claim at every probe; at the first that fails only, where that was asked for."""
@@ -118,7 +120,7 @@ class Examination:
         if first is None or self.subject.forward.derived:
             return
         with quiet():
-            again = self.subject.forward.outputs(first.arrays)
+            again = self.subject.forward.outputs(first.arrays, first.probe.sizes)
         for one, other in zip(first.outputs, again, strict=True):
             if one.shape != other.shape or not np.allclose(one, other, rtol=1e-9, atol=1e-12):
                 hint = "seed it inside, or switch dropout off: module.eval()"
@@ -141,7 +143,7 @@ class Examination:
             try:
                 arrays = self._arrays(probe, rng, attempt, whole)
                 with quiet(), limited(self.options.time_limit):
-                    outputs = tuple(self.subject.forward.outputs(arrays))
+                    outputs = tuple(self.subject.forward.outputs(arrays, probe.sizes))
             except TimeLimitError:
                 raise Unusable(f"the forward takes longer than {self.options.time_limit} s") from None
             except Exception as error:
@@ -172,7 +174,9 @@ class Examination:
         cotangents = tuple(np.asarray(g).astype(probe.dtype).astype(np.float64) for g in drawn)
         try:
             with quiet():
-                truth = self.subject.forward.truth(arrays, cotangents, self.subject.wanted, self.options.limit)
+                truth = self.subject.forward.truth(
+                    arrays, probe.sizes, cotangents, self.subject.wanted, self.options.limit
+                )
         except Exception as error:
             raise Unusable(f"the forward raises {type(error).__name__} nearby: {_short(error)}") from None
         return Point(probe, arrays, cotangents, outputs, truth)
@@ -190,7 +194,7 @@ class Examination:
             if isinstance(claimed, Difference):
                 outcome.differences.append(claimed)
                 continue
-            difference, error, count = measure(name, claimed, point)
+            difference, error, count = measure(name, claimed, point, self._usual(name, point))
             if difference is not None and difference.kind in ("value", "slope"):
                 difference, error = self._confirmed(claim, difference, error, outcome)
             if difference is not None:
@@ -235,7 +239,7 @@ class Examination:
             native = {name: framework.native(value.copy(), probe.layout) for name, value in given.items()}
             seeds = [framework.native(g.astype(dtype), probe.layout) for g in point.cotangents]
             with limited(self.options.time_limit):
-                found = claim.gradients(native, seeds, arrays or point.arrays)
+                found = claim.gradients(native, seeds, arrays or point.arrays, probe.sizes)
             changed = [n for n in given if not np.array_equal(framework.plain(native[n]), given[n], equal_nan=True)]
             pairs = zip(seeds, point.cotangents, strict=True)
             moved = any(not np.array_equal(framework.plain(seed), g.astype(dtype)) for seed, g in pairs)
@@ -260,10 +264,12 @@ class Examination:
         assert difference.claimed is not None
         point, name = difference.point, difference.input
         slack = self._conditioning(claim, point)
-        again, error, _ = measure(name, difference.claimed, point, slack.get(name, 0.0))
+        again, error, _ = measure(name, difference.claimed, point, slack.get(name, 0.0) + self._usual(name, point))
         if again is None or again.kind != "value" or not self.subject.forward.derived:
             return again, error
-        line = Line(lambda arrays: list(self.subject.forward.outputs(arrays)), point.arrays, name, point.cotangents)
+        line = Line(
+            lambda arrays: self.subject.forward.outputs(arrays, point.probe.sizes), point.arrays, name, point.cotangents
+        )
         with quiet():
             left = without_kinks(again, line)
         if left is None:
@@ -272,6 +278,14 @@ class Examination:
             outcome.compared -= count
             return None, 0.0
         return left, error
+
+    def _usual(self, name: str, point: Point) -> float:
+        """What a gradient may be off by for its size at the first point: where it cancels, rounding is of that size."""
+        if name not in self._sizes:
+            first = next((p for n in range(len(self.probes)) if not isinstance(p := self.point(n), str)), point)
+            slopes = first.truth.gradients[name]
+            self._sizes[name] = float(np.abs(slopes.value[slopes.known]).max(initial=0.0))
+        return OF_LARGEST[point.probe.dtype] * self._sizes[name]
 
     def _conditioning(self, claim: Claim, point: Point) -> dict[str, float]:
         """How much the gradients change when the inputs are rounded."""
@@ -282,7 +296,9 @@ class Examination:
                 if dtype == "float64" and not self.subject.forward.derived:
                     return {}
                 if dtype == "float64":
-                    moved = self.subject.forward.truth(near, point.cotangents, wanted, self.options.limit)
+                    moved = self.subject.forward.truth(
+                        near, point.probe.sizes, point.cotangents, wanted, self.options.limit
+                    )
                     before = {n: point.truth.gradients[n].value for n in wanted}
                     return largest_change(before, {n: moved.gradients[n].value for n in wanted}, wanted)
                 one = self._plain(claim, self.call(claim, point, "float64")[0])

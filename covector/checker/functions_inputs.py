@@ -134,6 +134,8 @@ def read_inputs(given: Any, names: Sequence[str], rng: Generator) -> Inputs:
         named = _named(drawn, tuple(drawn) if isinstance(drawn, Mapping) else tuple(names))
         return Inputs(tuple(_example(name, array, keep=False) for name, array in named.items()), whole=given)
     if isinstance(given, Mapping):
+        if not any(name in names for name in given):
+            names = ()  # a forward is called by position, so that other names than its own will do
         _refuse_other_names(given, names)
         order = [name for name in names if name in given] or list(given)
         return Inputs(tuple(_spec(name, given[name], rng) for name in order))

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from covector.derivation.derivation import Derivation, derive
 from covector.ir import Program
-from covector.run.extents import bind_extents
 from covector.run.reference import evaluate
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
+Sizes = Mapping[str, int]
 
 STEP = 1e-3
 COMPLEX_STEP = 1e-30
@@ -57,11 +57,13 @@ class Forward(Protocol):
 
     derived: bool
 
-    def outputs(self, arrays: Arrays) -> list[Array]:
-        """The outputs."""
+    def outputs(self, arrays: Arrays, sizes: Sizes) -> list[Array]:
+        """The outputs; ``sizes`` are those of the symbols."""
         ...
 
-    def truth(self, arrays: Arrays, cotangents: Sequence[Array], wanted: Sequence[str], limit: int) -> Truth:
+    def truth(
+        self, arrays: Arrays, sizes: Sizes, cotangents: Sequence[Array], wanted: Sequence[str], limit: int
+    ) -> Truth:
         """The true gradients of Σ cotangent·output."""
         ...
 
@@ -94,18 +96,19 @@ class DerivedForward:
             self._found[ranks] = derive(self.source, shapes=self.declare(rank))
         return self.derivation(arrays)
 
-    def outputs(self, arrays: Arrays) -> list[Array]:
+    def outputs(self, arrays: Arrays, sizes: Sizes) -> list[Array]:
         """The value of the last statement."""
         program = self.derivation(arrays).program
-        return [evaluate(program, arrays)[program.output.name]]
+        return [evaluate(program, arrays, sizes)[program.output.name]]
 
-    def truth(self, arrays: Arrays, cotangents: Sequence[Array], wanted: Sequence[str], limit: int) -> Truth:
+    def truth(
+        self, arrays: Arrays, sizes: Sizes, cotangents: Sequence[Array], wanted: Sequence[str], limit: int
+    ) -> Truth:
         """The derived gradients, by the reference interpreter."""
         record = self.derivation(arrays).record
         program = record.gradient_program
         given = {**arrays, **({record.seed.name: cotangents[0]} if record.seed is not None else {})}
-        bound = bind_extents(program.inputs, {name: np.asarray(given[name]) for name in given})
-        values = evaluate(program, given, bound)
+        values = evaluate(program, given, sizes)
         scale = 1.0 if record.seed is not None else float(cotangents[0])
         found: dict[str, Slopes] = {}
         for name in wanted:
@@ -125,11 +128,13 @@ class NumericForward:
     def __init__(self, run: Callable[[Arrays], list[Array]], takes_complex: bool) -> None:
         self.run, self.takes_complex = run, takes_complex
 
-    def outputs(self, arrays: Arrays) -> list[Array]:
+    def outputs(self, arrays: Arrays, sizes: Sizes) -> list[Array]:
         """The outputs."""
         return self.run(arrays)
 
-    def truth(self, arrays: Arrays, cotangents: Sequence[Array], wanted: Sequence[str], limit: int) -> Truth:
+    def truth(
+        self, arrays: Arrays, sizes: Sizes, cotangents: Sequence[Array], wanted: Sequence[str], limit: int
+    ) -> Truth:
         """The gradients by differences: every coordinate up to the limit, blocks and directions beyond it."""
         rng = np.random.default_rng(arrays[wanted[0]].size if wanted else 0)
         truth = Truth({})

@@ -67,7 +67,9 @@ def _value(statement: Compute, record: Record, d: Difference) -> NDArray[np.floa
     inputs = (*record.program.inputs, *((record.seed,) if record.seed is not None else ()))
     try:
         with np.errstate(all="ignore"):
-            value = evaluate(check(program_of((statement,), inputs)), given)[statement.name].astype(np.float64)
+            value = evaluate(check(program_of((statement,), inputs)), given, d.point.probe.sizes)[
+                statement.name
+            ].astype(np.float64)
         return value if record.seed is not None else value * d.point.cotangents[0]
     except CovectorError:
         return None

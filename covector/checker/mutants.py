@@ -109,10 +109,12 @@ class ProgramClaim:
         """NumPy."""
         return NUMPY
 
-    def gradients(self, arrays: Mapping[str, Any], cotangents: Sequence[Any], plain: Any) -> dict[str, Any]:
+    def gradients(
+        self, arrays: Mapping[str, Any], cotangents: Sequence[Any], plain: Any, sizes: Mapping[str, int]
+    ) -> dict[str, Any]:
         """What the program computes; a gradient that it does not compute is None."""
         given = {**arrays, **({self.seed: cotangents[0]} if self.seed else {})}
-        values = evaluate(self.program, given)
+        values = evaluate(self.program, given, sizes)
         scale = 1.0 if self.seed else float(cotangents[0])
         names = [tensor.name for tensor in self.program.inputs if tensor.name != self.seed]
         return {n: scale * values[self.outputs[n]] if n in self.outputs else None for n in names}
@@ -178,7 +180,10 @@ def _try(name: str, derivation: Derivation, report: MutationReport, every: int) 
     examination = Examination(subject, OPTIONS, ("contiguous",))
     further = Further(subject, OPTIONS, ("contiguous",))
     true = ProgramClaim(record.gradient_program, outputs, seed)
-    if examination.run(true).failed:
+    found = examination.run(true)
+    if not found.outcomes:
+        raise CovectorError(f"{name}: its backward cannot be tried: {next(iter(found.refused), 'no points')}")
+    if found.failed:
         report.truths_accused.append(name)
     for number, mutant in enumerate(mutants_of(record.gradient_program, outputs, record.program)):
         if number % every:
@@ -233,7 +238,8 @@ def _is_proved(mutant: Mutant) -> bool:
 def _difference(mutant: Mutant, point: Point, true: Program, seed: Input | None) -> float:
     """The largest relative difference of any gradient at a point."""
     given = {**point.arrays, **({seed.name: point.cotangents[0]} if seed is not None else {})}
-    one, other = evaluate(true, given), evaluate(mutant.program, given)
+    sizes = point.probe.sizes
+    one, other = evaluate(true, given, sizes), evaluate(mutant.program, given, sizes)
     worst = 0.0
     for name in mutant.outputs.values():
         scale = float(np.abs(one[name]).max(initial=0.0)) or 1.0
