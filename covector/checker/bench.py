@@ -21,7 +21,7 @@ from covector.run.extents import evaluate_extent
 from covector.run.reference import Array, evaluate_statement
 
 _RELATIVE, _ABSOLUTE = 1e-7, 1e-11
-_MOST = 3_000_000
+_MOST, _HUGE = 3_000_000, 200_000_000
 _LARGEST, _SIMPLE = 64, 8
 
 
@@ -56,7 +56,10 @@ class Spot:
 
 
 class Bench:
-    """Points at which the truth is finite; guesses are evaluated there, each once."""
+    """Points at which the truth is finite; guesses are evaluated there, each once.
+
+    ``costly`` says that each takes so long that few can be tried.
+    """
 
     def __init__(self, true: Compute, others: Iterable[Tensor] = ()) -> None:
         self.true = true
@@ -64,10 +67,13 @@ class Bench:
         inputs = [tensor for tensor in others if isinstance(tensor, Input)]
         program = program_of((*computed, true), inputs)
         self.spots: list[Spot] = []
+        self.costly = False
         for number, extents in enumerate(main_shapes(program)[:3]):
-            if work(program, extents) > _MOST:
+            cost = work(program, extents)
+            if cost > _MOST and (self.spots or cost > _HUGE):
                 break
-            for turn, (low, high) in enumerate(RANGES[:3]):
+            self.costly = cost > _MOST
+            for turn, (low, high) in enumerate(RANGES[: 1 if self.costly else 3]):
                 arrays = drawn(program, extents, low, high, (number, turn, 5), 1)
                 try:
                     values = run(program, arrays, extents)

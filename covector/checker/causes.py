@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from covector.checker.bench import Bench, Factor
-from covector.checker.mistakes import MISTAKES, Guess, Truth, transposed
+from covector.checker.guess import Guess, Truth
+from covector.checker.mistakes import MISTAKES, transposed
 from covector.checker.reading import Reading
 from covector.checker.repairs import repairs
 from covector.checker.truth import Forward, inlined, reads_any
@@ -18,6 +20,9 @@ from covector.notation.scope import syntax_walk
 
 MOST_GUESSES = 700
 """Guesses that are tried for one claim."""
+
+MOST_WORK = 30_000
+"""Nodes of the syntax that repairs of one claim may have together."""
 
 OPENED = 90
 """Nodes of the longest truth that is opened down to the inputs to make mistakes on it."""
@@ -33,6 +38,8 @@ def find_cause(reading: Reading, forward: Forward | None, truths: tuple[Compute,
     sides = (reading.claimed,) if reading.claimed else ()
     others = program_of(sides).inputs if sides else ()
     bench = Bench(reading.true, (*tensors, *read, *others))
+    if bench.costly or not bench.spots:
+        return _by_factor(reading, bench) or _unexplained(reading)
     forms = tuple(dict.fromkeys(form for base in (*truths, reading.true) for form in (base, *_opened(base, forward))))
     return (
         _by_factor(reading, bench)
@@ -121,7 +128,8 @@ def _by_repair(reading: Reading, bench: Bench, first: bool) -> Cause | None:
         found = _matching(reading.claimed, transposed(Truth(reading.true, ())), bench)
         if found is not None:
             return found
-    for repair in repairs(reading):
+    size = sum(1 for _ in syntax_walk(reading.right))
+    for repair in islice(repairs(reading), max(20, MOST_WORK // size)):
         statement = reading.again(repair.right)
         if statement is not None and bench.equal(statement, reading.true):
             return Cause(repair.name, _with_shape(repair.sentence, reading))

@@ -6,8 +6,7 @@ mistake would claim, each with one sentence that says what is different.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import combinations, permutations
 
@@ -27,6 +26,7 @@ from covector.calculus.build import (
     power,
     terms_of,
 )
+from covector.checker.guess import Guess, Mistake, Truth, changed, parts, reread, shown
 from covector.ir import (
     Affine,
     Apply,
@@ -42,7 +42,6 @@ from covector.ir import (
     as_affine,
     is_float,
     substitute,
-    transform,
     walk,
 )
 from covector.ir.affine import free
@@ -60,26 +59,6 @@ _SWAPPED = {
     "minimum": "maximum",
     "tanh": "sigmoid",
 }
-
-
-@dataclass(frozen=True)
-class Truth:
-    """A true statement, and the tensors that may be taken one for another in it."""
-
-    statement: Compute
-    tensors: tuple[Tensor, ...]
-
-
-@dataclass(frozen=True)
-class Guess:
-    """What would be claimed by one mistake: the statement, the name of the cause, and a sentence about it."""
-
-    statement: Compute
-    name: str
-    sentence: str
-
-
-Mistake = Callable[[Truth], Iterator[Guess]]
 
 
 def transposed(truth: Truth) -> Iterator[Guess]:
@@ -100,19 +79,19 @@ def transposed(truth: Truth) -> Iterator[Guess]:
 
 def sums(truth: Truth) -> Iterator[Guess]:
     """A sum left out, or made a mean."""
-    for node in _parts(truth.statement):
+    for node in parts(truth.statement):
         if not isinstance(node, Reduce) or node.operation != "sum":
             continue
         for index in node.indices:
             rest = tuple(other for other in node.indices if other is not index)
             over = f"over {index.name} (of {text(index.extent)})"
             mean = mul(node, power(index.extent, -1))
-            yield _with(truth, node, mean, "mean for sum", f"the sum {over} is taken as a mean")
+            yield changed(truth, node, mean, "mean for sum", f"the sum {over} is taken as a mean")
             for kept in truth.statement.indices:
                 if kept.extent is index.extent:
                     body = substitute(node.body, {index: as_affine(kept)})
                     left = Reduce("sum", rest, body) if rest else body
-                    yield _with(truth, node, left, "missing sum", f"the sum {over} is missing")
+                    yield changed(truth, node, left, "missing sum", f"the sum {over} is missing")
 
 
 def extra_sums(truth: Truth) -> Iterator[Guess]:
@@ -125,16 +104,16 @@ def extra_sums(truth: Truth) -> Iterator[Guess]:
         yield Guess(Compute("guess", statement.indices, body), "extra sum", sentence)
         rest = tuple(kept for kept in statement.indices if kept is not index)
         yield Guess(Compute("guess", rest, body), "extra sum", sentence)
-        for node in _parts(statement):
+        for node in parts(statement):
             if isinstance(node, Read) and index in free(node):
                 summed = Reduce("sum", (other,), substitute(node, {index: as_affine(other)}))
                 sentence = f"{text(node)} is summed over {index.name}, and should not be"
-                yield _with(truth, node, summed, "extra sum", sentence)
+                yield changed(truth, node, summed, "extra sum", sentence)
 
 
 def terms(truth: Truth) -> Iterator[Guess]:
     """A term dropped, doubled, halved, or with the other sign; then two terms dropped."""
-    for node in _parts(truth.statement):
+    for node in parts(truth.statement):
         if is_apply(node, "sub"):
             left, right = node.arguments  # type: ignore[union-attr]
             found = [left, mul(MINUS_ONE, right)]
@@ -144,17 +123,17 @@ def terms(truth: Truth) -> Iterator[Guess]:
             continue
         for n, term in enumerate(found):
             others = [*found[:n], *found[n + 1 :]]
-            shown = _shown(term)
-            yield _with(truth, node, add(*others), "dropped term", f"the term {shown} is missing")
-            yield _with(truth, node, add(*found, term), "doubled term", f"the term {shown} is there twice")
+            said = shown(term)
+            yield changed(truth, node, add(*others), "dropped term", f"the term {said} is missing")
+            yield changed(truth, node, add(*found, term), "doubled term", f"the term {said} is there twice")
             flipped = add(*others, mul(MINUS_ONE, term))
-            yield _with(truth, node, flipped, "sign", f"the sign of the term {shown} is wrong")
+            yield changed(truth, node, flipped, "sign", f"the sign of the term {said} is wrong")
             halved = add(*others, mul(number(Fraction(1, 2)), term))
-            yield _with(truth, node, halved, "factor 1/2", f"the term {shown} is there by half")
+            yield changed(truth, node, halved, "factor 1/2", f"the term {said} is there by half")
         for first, second in combinations(found, 2) if 2 < len(found) <= 5 else ():
             rest = add(*(term for term in found if term is not first and term is not second))
-            sentence = f"the terms {_shown(first)} and {_shown(second)} are missing"
-            yield _with(truth, node, rest, "dropped term", sentence)
+            sentence = f"the terms {shown(first)} and {shown(second)} are missing"
+            yield changed(truth, node, rest, "dropped term", sentence)
 
 
 def outer_factors(truth: Truth) -> Iterator[Guess]:
@@ -175,15 +154,15 @@ def outer_factors(truth: Truth) -> Iterator[Guess]:
 
 def factors(truth: Truth) -> Iterator[Guess]:
     """A factor of any part left out, there twice, or on the wrong side of a quotient."""
-    for node in _parts(truth.statement):
+    for node in parts(truth.statement):
         yield from _factors(truth, node)
 
 
 def _factors(truth: Truth, node: Expr) -> Iterator[Guess]:
     if is_apply(node, "div"):
         top, bottom = node.arguments  # type: ignore[union-attr]
-        yield _with(truth, node, top, *_missing(power(bottom, -1), (top,)))
-        yield _with(truth, node, mul(top, bottom), "wrong exponent", f"{_shown(bottom)} stands above instead of below")
+        yield changed(truth, node, top, *_missing(power(bottom, -1), (top,)))
+        yield changed(truth, node, mul(top, bottom), "wrong exponent", f"{shown(bottom)} stands above instead of below")
     found = list(factors_of(node))
     if len(found) < 2:
         return
@@ -191,27 +170,27 @@ def _factors(truth: Truth, node: Expr) -> Iterator[Guess]:
         if isinstance(factor, Literal):
             continue
         others = [*found[:n], *found[n + 1 :]]
-        yield _with(truth, node, mul(*others), *_missing(factor, others))
-        yield _with(truth, node, mul(*found, factor), "extra factor", f"the factor {_shown(factor)} is there twice")
+        yield changed(truth, node, mul(*others), *_missing(factor, others))
+        yield changed(truth, node, mul(*found, factor), "extra factor", f"the factor {shown(factor)} is there twice")
     for first, second in combinations(found, 2) if 2 < len(found) <= 5 else ():
         left = [factor for factor in found if factor is not first and factor is not second]
         name, _ = max(_missing(first, ()), _missing(second, ()), key=lambda missing: len(missing[0]))
-        yield _with(truth, node, mul(*left), name, f"the factors {_shown(first)} and {_shown(second)} are missing")
+        yield changed(truth, node, mul(*left), name, f"the factors {shown(first)} and {shown(second)} are missing")
 
 
 def _missing(factor: Expr, others: Iterable[Expr]) -> tuple[str, str]:
     """The name and the sentence for a factor left out of a product with others."""
-    sentence = f"the factor {_shown(factor)} is missing"
+    sentence = f"the factor {shown(factor)} is missing"
     if isinstance(factor, Bracket):
         return "missing condition", f"the condition {text(factor)} is missing"
     base, exponent = base_exponent(factor)
     if exponent < 0:
         if not isinstance(base, Affine):
-            return "missing factor", f"the division by {_shown(base)} is missing"
+            return "missing factor", f"the division by {shown(base)} is missing"
         summed = [i for o in others for node in walk(o) if isinstance(node, Reduce) for i in node.indices]
         if any(index.extent is base for index in summed):
-            return "sum for mean", f"a sum stands where a mean belongs: the division by {_shown(base)} is missing"
-        return "missing factor 1/n", f"the division by {_shown(base)} is missing"
+            return "sum for mean", f"a sum stands where a mean belongs: the division by {shown(base)} is missing"
+        return "missing factor 1/n", f"the division by {shown(base)} is missing"
     read = any(isinstance(node, Read) and isinstance(node.tensor, Compute) for node in walk(factor))
     plain = ("mul", "neg", "div", "add", "sub", "pow")
     calls = any(isinstance(node, Apply) and node.function.name not in plain for node in walk(factor))
@@ -222,7 +201,7 @@ def _missing(factor: Expr, others: Iterable[Expr]) -> tuple[str, str]:
 
 def powers(truth: Truth) -> Iterator[Guess]:
     """Another exponent."""
-    for node in _parts(truth.statement):
+    for node in parts(truth.statement):
         if not is_apply(node, "pow") and not is_apply(node, "sqrt"):
             continue
         assert isinstance(node, Apply)
@@ -231,8 +210,8 @@ def powers(truth: Truth) -> Iterator[Guess]:
         if not (isinstance(literal, Literal) and isinstance(literal.value, Fraction)):
             continue
         for other in (literal.value + 1, literal.value - 1, -literal.value, literal.value / 2, literal.value * 2):
-            right = f"{_shown(base)} has the exponent {literal.value}, and here it has {other}"
-            yield _with(truth, node, power(base, other) if other else number(1), "wrong exponent", right)
+            right = f"{shown(base)} has the exponent {literal.value}, and here it has {other}"
+            yield changed(truth, node, power(base, other) if other else number(1), "wrong exponent", right)
 
 
 def reads(truth: Truth) -> Iterator[Guess]:
@@ -242,7 +221,7 @@ def reads(truth: Truth) -> Iterator[Guess]:
         *statement.indices,
         *(i for node in walk(statement.body) if isinstance(node, Reduce) for i in node.indices),
     ]
-    for node in _parts(statement):
+    for node in parts(statement):
         if not isinstance(node, Read):
             continue
         for n, position in enumerate(node.positions):
@@ -250,10 +229,10 @@ def reads(truth: Truth) -> Iterator[Guess]:
                 if position.index is not None and position.index is not index and index.extent is position.index.extent:
                     moved = Read(node.tensor, (*node.positions[:n], as_affine(index), *node.positions[n + 1 :]))
                     sentence = f"{text(moved)} stands where {text(node)} belongs"
-                    yield _with(truth, node, moved, "wrong index", sentence)
+                    yield changed(truth, node, moved, "wrong index", sentence)
         if len(node.positions) == 2 and node.tensor.shape[0] is node.tensor.shape[1]:
             moved = Read(node.tensor, node.positions[::-1])
-            yield _with(truth, node, moved, "transposed", f"{node.tensor.name} stands transposed")
+            yield changed(truth, node, moved, "transposed", f"{node.tensor.name} stands transposed")
 
 
 def tensors(truth: Truth) -> Iterator[Guess]:
@@ -266,10 +245,10 @@ def tensors(truth: Truth) -> Iterator[Guess]:
                 continue
             name = _exchange(truth.tensors, tensor, other)
             sentence = f"{other.name} stands where {tensor.name} belongs"
-            yield Guess(_reread(statement, tensor, other, None), name, sentence)
-            for node in _parts(statement):
+            yield Guess(reread(statement, tensor, other, None), name, sentence)
+            for node in parts(statement):
                 if isinstance(node, Read) and node.tensor is tensor:
-                    yield Guess(_reread(statement, tensor, other, node), name, sentence)
+                    yield Guess(reread(statement, tensor, other, node), name, sentence)
 
 
 def _exchange(order: tuple[Tensor, ...], right: Tensor, found: Tensor) -> str:
@@ -282,25 +261,25 @@ def _exchange(order: tuple[Tensor, ...], right: Tensor, found: Tensor) -> str:
 
 def functions(truth: Truth) -> Iterator[Guess]:
     """A scalar function left out, or another one."""
-    for node in _parts(truth.statement):
+    for node in parts(truth.statement):
         if not isinstance(node, Apply) or len(node.arguments) != 1 or node.function.name in ("neg", "stop", "not"):
             continue
         name, (argument,) = node.function.name, node.arguments
-        yield _with(
+        yield changed(
             truth,
             node,
             argument,
             "missing function",
-            f"{name} is missing: {_shown(argument)} stands where {_shown(node)} belongs",
+            f"{name} is missing: {shown(argument)} stands where {shown(node)} belongs",
         )
         if name in _SWAPPED:
             other = Apply(SCALARS[_SWAPPED[name]], node.arguments)
-            yield _with(truth, node, other, "another function", f"{_shown(other)} stands where {_shown(node)} belongs")
+            yield changed(truth, node, other, "another function", f"{shown(other)} stands where {shown(node)} belongs")
 
 
 def epsilons(truth: Truth) -> Iterator[Guess]:
     """A small constant in another place, or left out."""
-    for node in _parts(truth.statement):
+    for node in parts(truth.statement):
         exponent = _root(node)
         if exponent is None or not isinstance(node, Apply):
             continue
@@ -309,31 +288,31 @@ def epsilons(truth: Truth) -> Iterator[Guess]:
         if not small or len(small) == len(terms_of(base)):
             continue
         rest = add(*(term for term in terms_of(base) if not _is_small(term)))
-        shown = _shown(small[0])
+        said = shown(small[0])
         half = Fraction(1, 2)
         outside = power(add(power(rest, half), *small), exponent / half)
-        yield _with(
-            truth, node, outside, "ε in the wrong place", f"{shown} belongs under the root: sqrt({_shown(base)})"
+        yield changed(
+            truth, node, outside, "ε in the wrong place", f"{said} belongs under the root: sqrt({shown(base)})"
         )
         added = add(power(rest, exponent), *small)
-        yield _with(truth, node, added, "ε in the wrong place", f"{shown} belongs under the root: sqrt({_shown(base)})")
-        yield _with(truth, node, power(rest, exponent), "missing ε", f"{shown} is missing under the root")
+        yield changed(truth, node, added, "ε in the wrong place", f"{said} belongs under the root: sqrt({shown(base)})")
+        yield changed(truth, node, power(rest, exponent), "missing ε", f"{said} is missing under the root")
 
 
 def selections(truth: Truth) -> Iterator[Guess]:
     """A condition left out, turned round, or with another comparison."""
-    for node in _parts(truth.statement):
+    for node in parts(truth.statement):
         if isinstance(node, Select):
             swapped = Select(node.condition, node.otherwise, node.then)
-            yield _with(truth, node, swapped, "wrong case", "the two cases are exchanged")
+            yield changed(truth, node, swapped, "wrong case", "the two cases are exchanged")
             for branch in (node.then, node.otherwise):
                 sentence = f"the case distinction {text(node.condition)} is missing"
-                yield _with(truth, node, branch, "missing condition", sentence)
+                yield changed(truth, node, branch, "missing condition", sentence)
         elif isinstance(node, Bracket):
-            yield _with(truth, node, ONE, "missing condition", f"the condition {text(node)} is missing")
+            yield changed(truth, node, ONE, "missing condition", f"the condition {text(node)} is missing")
             for other in _other_conditions(node.condition):
                 sentence = f"{text(Bracket(other))} stands where {text(node)} belongs"
-                yield _with(truth, node, Bracket(other), "wrong case", sentence)
+                yield changed(truth, node, Bracket(other), "wrong case", sentence)
 
 
 def _other_conditions(condition: Expr) -> Iterator[Expr]:
@@ -342,9 +321,9 @@ def _other_conditions(condition: Expr) -> Iterator[Expr]:
         left, right = condition.arguments
         for function in (LT, LE, EQ):
             for sides in ((left, right), (right, left)):
-                changed = Apply(function, sides)
-                if changed is not condition:
-                    yield changed
+                other = Apply(function, sides)
+                if other is not condition:
+                    yield other
 
 
 def _root(node: Expr) -> Fraction | None:
@@ -364,34 +343,6 @@ def _is_small(term: Expr) -> bool:
     return isinstance(term, Read) and not term.positions and term.tensor.name in ("eps", "epsilon", "ε")
 
 
-def _parts(statement: Compute) -> Iterable[Expr]:
-    """The expressions in a body, the whole first."""
-    kinds = (Apply, Read, Reduce, Bracket, Select)
-    return [node for node in reversed(list(walk(statement.body))) if isinstance(node, kinds)]
-
-
-def _with(truth: Truth, node: Expr, new: Expr, name: str, sentence: str) -> Guess:
-    """The statement with one part replaced."""
-    statement = truth.statement
-    body = transform(statement.body, lambda part: new if part is node else part)
-    return Guess(Compute("guess", statement.indices, body), name, sentence)
-
-
-def _reread(statement: Compute, tensor: Tensor, other: Tensor, only: Read | None) -> Compute:
-    def change(node: object) -> object:
-        if not isinstance(node, Read) or node.tensor is not tensor or (only is not None and node is not only):
-            return node
-        return Read(other, node.positions if other.shape == tensor.shape else node.positions[::-1])
-
-    return Compute("guess", statement.indices, transform(statement.body, change))
-
-
-def _shown(expr: Expr) -> str:
-    """An expression in a sentence, shortened."""
-    shown = text(expr)
-    return shown if len(shown) <= 60 else f"{shown[:57]}…"
-
-
 MISTAKES: tuple[Mistake, ...] = (
     transposed,
     selections,
@@ -407,3 +358,22 @@ MISTAKES: tuple[Mistake, ...] = (
     extra_sums,
 )
 """Every kind of mistake that is tried, the likeliest first."""
+
+__all__ = [
+    "MISTAKES",
+    "Guess",
+    "Mistake",
+    "Truth",
+    "epsilons",
+    "extra_sums",
+    "factors",
+    "functions",
+    "outer_factors",
+    "powers",
+    "reads",
+    "selections",
+    "sums",
+    "tensors",
+    "terms",
+    "transposed",
+]

@@ -167,5 +167,7 @@ def small_integers(program: Program, extents: Extents, batch: int) -> dict[Input
         third = batch // 3
         array[:third] = rng.integers(0, 2, array[:third].shape)
         array[third : 2 * third] = rng.choice((1.0, 2.0, -1.0, 0.0, 3.0), array[third : 2 * third].shape)
-        array[0], array[third], array[third + 1] = 1.0, -1.0, 2.0
+        array[0] = 1.0
+        if third > 1:
+            array[third], array[third + 1] = -1.0, 2.0
     return arrays

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from covector.calculus.build import ZERO
 from covector.checker.claims import Case, Claim, rebuilt
+from covector.checker.names import free_in, free_names, quotient
 from covector.checker.truth import Forward, inlined, scaled
 from covector.errors import CovectorError, NotationError, ShapeError, UnknownNameError
 from covector.frontend.matrix import define_matrix
@@ -339,60 +339,12 @@ def _matrix(reader: Reader, side: Syntax) -> Compute:
     return last
 
 
-def quotient(node: Syntax, forward: Forward) -> tuple[Syntax, ...] | None:
-    """For ``dL/dx[i]`` (perhaps after factors) the factors and the derivative that it writes."""
-    if not (isinstance(node, syntax.Operator) and node.symbol == "/" and len(node.operands) == 2):
-        return None
-    top, bottom = node.operands
-    factors: tuple[Syntax, ...] = ()
-    if isinstance(top, syntax.Operator) and top.symbol == "*":
-        factors, top = top.operands[:-1], top.operands[-1]
-    of, by = _differential(top, forward), _differential(bottom, forward)
-    if of is None or by is None or forward.tensor(_name(by)) is None:
-        return None
-    return (*factors, syntax.Derivative(node.span, of, by))
-
-
-def _differential(node: Syntax, forward: Forward) -> Syntax | None:
-    """For ``dx[i]`` the read ``x[i]``, where x is a tensor of the forward, or the loss."""
-    if not isinstance(node, (syntax.Name, syntax.Subscript)) or node.name in forward.tensors:
-        return None
-    stem = node.name[1:]
-    if node.name[0] != "d" or not (forward.tensor(stem) or forward.is_loss(stem)):
-        return None
-    return replace(node, name=stem)
-
-
 def _letters(left: Syntax, scope: Scope) -> list[str]:
     """The indices of the left side: a plain name in its brackets is one, also where a tensor is called so."""
     positions = left.positions if isinstance(left, syntax.Subscript) else ()
     plain = {position.name for position in positions if isinstance(position, syntax.Name)} - set(scope.extents)
     known = frozenset({*scope.extents, *scope.tensors} - plain)
-    return list(dict.fromkeys(_free(left, known, False)))
-
-
-def free_names(tree: Syntax, scope: Scope, forward: Forward | None) -> list[str]:
-    """The indices that a side does not bind itself: names in positions, brackets and deltas, in order."""
-    return list(dict.fromkeys(_free(tree, frozenset({*scope.extents, *scope.tensors}), False)))
-
-
-def _free(node: Syntax, known: frozenset[str], inside: bool) -> Iterator[str]:
-    if isinstance(node, syntax.Name):
-        if inside and node.name not in known and node.name not in ("pi", "inf", "true", "false"):
-            yield node.name
-    elif isinstance(node, syntax.Reduction):
-        yield from _free(node.body, known | {binding.name for binding in node.indices}, inside)
-    elif isinstance(node, syntax.Subscript):
-        for position in node.positions:
-            yield from _free(position, known, True)
-    elif isinstance(node, syntax.Iverson):
-        yield from _free(node.condition, known, True)
-    elif isinstance(node, syntax.Call):
-        for argument in node.arguments:
-            yield from _free(argument, known, inside or node.function in ("δ", "delta"))
-    elif isinstance(node, (syntax.Operator, syntax.Transpose)):
-        for operand in node.operands if isinstance(node, syntax.Operator) else (node.operand,):
-            yield from _free(operand, known, inside)
+    return list(dict.fromkeys(free_in(left, known)))
 
 
 def _name(node: Syntax) -> str:

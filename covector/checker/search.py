@@ -24,7 +24,7 @@ MOST_ENTRIES = 160
 
 _NEAR, _STEADY = 1e-6, 0.02
 _ROUND = (0, 1, -1, 2, -2)
-_SLOW = 40_000_000
+_SLOW, _BATCH_WORK = 40_000_000, 20_000_000
 
 
 def counterexample(claimed: Compute, true: Compute) -> Counterexample | None:
@@ -38,8 +38,10 @@ def counterexample(claimed: Compute, true: Compute) -> Counterexample | None:
     """
     pair, spent = Pair(claimed, true), 0
     for extents in small_shapes(pair.program):
-        spent += BATCH * work(pair.program, extents)
-        found = _at_shape(pair, extents)
+        cost = work(pair.program, extents)
+        batch = max(1, min(BATCH, _BATCH_WORK // max(cost, 1)))
+        spent += batch * cost
+        found = _at_shape(pair, extents, batch)
         if found is not None:
             return shown(pair, _shrunk(pair, found))
         if spent > _SLOW:
@@ -47,10 +49,13 @@ def counterexample(claimed: Compute, true: Compute) -> Counterexample | None:
     return None
 
 
-def _at_shape(pair: Pair, extents: Extents) -> Point | None:
+def _at_shape(pair: Pair, extents: Extents, batch: int) -> Point | None:
     """A failing point of one shape: of small whole numbers where there is one."""
-    candidates = [small_integers(pair.program, extents, BATCH)]
-    candidates += [drawn(pair.program, extents, low, high, (9, n)) for n, (low, high) in enumerate(RANGES)]
+    small = small_integers(pair.program, extents, batch)
+    candidates = [
+        small,
+        *(drawn(pair.program, extents, low, high, (9, n), min(batch, 3)) for n, (low, high) in enumerate(RANGES)),
+    ]
     for arrays in candidates:
         for member in _failing(pair, extents, arrays):
             single = {given: array[member : member + 1] for given, array in arrays.items()}

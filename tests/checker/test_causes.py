@@ -9,7 +9,8 @@ import pytest
 from covector.checker.bench import Bench, Factor
 from covector.checker.causes import factor_cause
 from covector.checker.claims import parse_claim
-from covector.checker.mistakes import MISTAKES, Truth
+from covector.checker.guess import Truth
+from covector.checker.mistakes import MISTAKES
 from covector.checker.reading import read_claim
 from covector.checker.repairs import repairs
 from covector.checker.truth import Forward
