@@ -21,7 +21,7 @@ from covector.run.extents import evaluate_extent
 from covector.run.reference import Array, evaluate_statement
 
 _RELATIVE, _ABSOLUTE = 1e-7, 1e-11
-_MOST, _HUGE = 3_000_000, 200_000_000
+_MOST, _HUGE = 3_000_000, 1_000_000_000
 _LARGEST, _SIMPLE = 64, 8
 
 

@@ -21,6 +21,9 @@ from covector.notation.syntax import IndexBinding, Span, Syntax
 
 Kind = Literal["gradient", "jacobian", "value", "equality"]
 
+MOST_NODES = 2_000
+"""Names, numbers and operators that a claim may have."""
+
 _ELEMENT = (syntax.Subscript, syntax.Reduction, syntax.Iverson)
 
 
@@ -171,6 +174,8 @@ def scope_of(forward: Forward | None, scope: Scope | None = None) -> Scope:
 def read_claim(claim: Claim, case: Case, forward: Forward | None, scope: Scope | None = None) -> Reading:
     """What a claim says in one of its cases; raises the errors of the notation where it cannot be understood."""
     reader = Reader(forward, scope_of(forward, scope), claim.source)
+    if sum(1 for side in (claim.left, case.right) for _ in syntax_walk(side)) > MOST_NODES:
+        raise reader.fault(f"the claim has more than {MOST_NODES:,} parts", claim.left, "claim it in several steps")
     left, right = reader.resolved(claim.left), reader.resolved(case.right)
     condition = None if case.condition is None else reader.resolved(case.condition)
     trees = [left, right, *([condition] if condition is not None else [])]
