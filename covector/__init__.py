@@ -9,15 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from covector.checker.formula import check
+    from covector.checker.verdict import Verdict
     from covector.derivation.derivation import Derivation, Derived, derive
     from covector.errors import CovectorError
 
 __version__ = "0.1.0"
-__all__ = ["CovectorError", "Derivation", "Derived", "__version__", "derive"]
+__all__ = ["CovectorError", "Derivation", "Derived", "Verdict", "__version__", "check", "derive"]
 
 _HOMES = {
     "CovectorError": "covector.errors",
     "Derivation": "covector.derivation.derivation",
+    "Verdict": "covector.checker.verdict",
+    "check": "covector.checker.formula",
     "Derived": "covector.derivation.derivation",
     "derive": "covector.derivation.derivation",
 }

@@ -16,7 +16,7 @@ from covector.calculus.tidy import Tidy
 from covector.errors import DtypeError
 from covector.ir import Compute, Expr, Index, Input, Program, Read, Reduce, Tensor, as_affine, is_float, walk
 from covector.ir.tensor import read_tensors
-from covector.ir.walk import fresh, rename, rename_bound
+from covector.ir.walk import fresh, rename, rename_bound, unshadowed
 
 LETTERS = "ijklmnuvwpqrstabcdefgh"
 
@@ -139,7 +139,7 @@ class _Accumulation:
         if body is ZERO:
             self.cotangents[tensor] = None
         else:
-            self.cotangents[tensor] = Compute(self.name(f"d{tensor.name}"), at, body, tensor.dtype)
+            self.cotangents[tensor] = Compute(self.name(f"d{tensor.name}"), at, unshadowed(body, at), tensor.dtype)
 
     def contribution(self, statement: Compute, tensor: Tensor, at: tuple[Index, ...]) -> Contribution | None:
         """What one statement gives, or None where its own cotangent is zero."""

@@ -33,6 +33,7 @@ from covector.ir import (
 )
 from covector.ir.affine import atoms, free
 from covector.ir.node import Node
+from covector.ir.walk import unshadowed
 
 PASSES = 8
 """How often recognition and simplification may call for each other."""
@@ -91,7 +92,8 @@ class Tidy:
 
     def shown(self, expr: Expr) -> Expr:
         """A normal form with common factors taken out, and differences as the user wrote them."""
-        return oriented(factored(expr), self.differences)
+        shown: Expr = unshadowed(oriented(factored(expr), self.differences))
+        return shown
 
     def constant_sums(self, expr: Expr) -> Expr:
         """The expression with sums that are constant replaced by their value."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from covector.calculus.factor import factored
 from covector.calculus.rules import simplify
@@ -13,7 +12,8 @@ from covector.checker.truth import Forward, scaled
 from covector.errors import CovectorError
 from covector.ir import Affine, Compute, Expr, Index, Input, Reduce, Tensor, as_affine, substitute, transform, walk
 from covector.ir.affine import free
-from covector.ir.walk import children, fresh, rebuild, rename, rename_bound
+from covector.ir.walk import rename, rename_bound
+from covector.ir.walk import unshadowed as without_shadows
 from covector.matrix import matrix_form
 from covector.notation import syntax
 from covector.notation.print import text
@@ -45,31 +45,13 @@ def suggestion(reading: Reading, forward: Forward | None) -> str | None:
     body = _lettered(statement, reading)
     if body is None:
         return None
-    return f"{left} = {_renamed(text(_unshadowed(body, _names_of(free(body)))), reading, forward)}"
+    return f"{left} = {_renamed(text(without_shadows(body)), reading, forward)}"
 
 
 def unshadowed(statement: Compute) -> Compute:
     """The statement with other names for bound indices that are called as those around them, which no text can say."""
-    body = _unshadowed(statement.body, _names_of(statement.indices))
+    body = without_shadows(statement.body, statement.indices)
     return Compute(statement.name, statement.indices, body, statement.cast)
-
-
-def _names_of(indices: Iterable[Index]) -> frozenset[str]:
-    return frozenset(index.name for index in indices)
-
-
-def _unshadowed(expr: Any, taken: frozenset[str]) -> Any:
-    if isinstance(expr, Reduce):
-        inside = frozenset(node for node in walk(expr.body) if isinstance(node, Index))
-        renamed: dict[Index, Index] = {}
-        for index in expr.indices:
-            clash = index.name in taken
-            avoid = inside | set(renamed.values()) | {Index(name, index.extent) for name in taken}
-            renamed[index] = fresh(index, avoid) if clash else index
-        body = rename(expr.body, {old: new for old, new in renamed.items() if old is not new})
-        expr = Reduce(expr.operation, tuple(renamed.values()), body)
-        taken = taken | _names_of(renamed.values())
-    return rebuild(expr, tuple(_unshadowed(child, taken) for child in children(expr)))
 
 
 def right_statement(reading: Reading, forward: Forward | None) -> Compute | None:

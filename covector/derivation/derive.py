@@ -13,6 +13,7 @@ from covector.derivation.verify import Candidate, verify
 from covector.errors import DtypeError, UnknownNameError, nearest
 from covector.ir import Compute, Program, Read, Tensor, check, is_float, substitute, transform, walk
 from covector.ir.affine import Affine, Index
+from covector.ir.walk import unshadowed
 from covector.matrix import MatrixForm, matrix_form
 
 LONGER = 2
@@ -110,7 +111,7 @@ def _written_out(tensor: Tensor, found: Gradients) -> Compute | None:
     body = found.tidy.finish(add(body))
     if body is ZERO or sum(1 for _ in walk(body)) > WHOLE_SIZE:
         return None
-    return Compute(f"{statement.name}'", statement.indices, body, statement.cast)
+    return Compute(f"{statement.name}'", statement.indices, unshadowed(body, statement.indices), statement.cast)
 
 
 def _reads(statement: Compute, tensors: set[Compute]) -> bool:

@@ -6,7 +6,7 @@ are not children.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from covector.ir.affine import Affine, Floor, Index, Mod, as_affine, atoms, floor_div, free, modulo, replace_atoms
@@ -169,3 +169,23 @@ def unused(index: Index, taken: set[Index]) -> Index:
     names = {other.name for other in taken}
     letter = next((letter for letter in "klmnuvwst" if letter not in names), None)
     return Index(letter, index.extent) if letter else fresh(index, taken)
+
+
+def unshadowed(expr: Any, around: Iterable[Index] = ()) -> Any:
+    """The same expression with bound indices renamed that are called as an index around them.
+
+    Those around are the free indices, the given ones, and those that reductions further out bind.
+    """
+    return _unshadowed(expr, frozenset(index.name for index in (*free(expr), *around)))
+
+
+def _unshadowed(expr: Any, taken: frozenset[str]) -> Any:
+    if isinstance(expr, Reduce):
+        inside = {node for node in walk(expr.body) if isinstance(node, Index)} | bound_in(expr.body)
+        renamed: dict[Index, Index] = {}
+        for index in expr.indices:
+            avoid = inside | set(renamed.values()) | {Index(name, index.extent) for name in taken}
+            renamed[index] = unused(index, avoid) if index.name in taken else index
+        expr = Reduce(expr.operation, tuple(renamed.values()), rename(expr.body, renamed))
+        taken = taken | {index.name for index in renamed.values()}
+    return rebuild(expr, tuple(_unshadowed(child, taken) for child in children(expr)))
