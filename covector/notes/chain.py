@@ -1,0 +1,411 @@
+"""A walk over a page: what each formula defines, states or claims, with what was said before it."""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import dataclass, field, replace
+
+from covector.checker.verdict import Cause, Verdict
+from covector.errors import CovectorError
+from covector.notes import math as m
+from covector.notes.chain_claims import Claims, Conditions, Term
+from covector.notes.chain_define import defined_by, new_names, states_of
+from covector.notes.context import CONCRETE, Context, Defined, survey
+from covector.notes.declarations import Declaration
+from covector.notes.formula import Formula, Statement
+from covector.notes.page import Heading, Paragraph, Prose
+from covector.notes.read import Notes, Reading
+from covector.notes.show import show
+from covector.notes.translate import FUNCTIONS, SUMS
+from covector.notes.translate_names import COTANGENTS, index_name
+from covector.notes.translate_values import MisfitError, UnreadError, Value
+from covector.notes.verdicts import Answer, Checked
+
+READINGS = 6
+_WHEN = re.compile(r"(?:当|若|如果|when|where|if|for|case|unless)\s*$", re.IGNORECASE)
+_BAD = {"wrong": 2, "not understood": 3}
+
+
+@dataclass
+class Outcome:
+    """What one reading of a formula gives."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    says: list[str] = field(default_factory=list)
+
+    @property
+    def badness(self) -> int:
+        """How bad it is: 0 where nothing is wrong."""
+        return max((_BAD.get(verdict.verdict, 0) for verdict in self.verdicts), default=0)
+
+    @property
+    def answer(self) -> Answer:
+        """The answer that counts for the formula."""
+        found = {verdict.verdict for verdict in self.verdicts}
+        for answer in ("wrong", "not understood", "agrees", "proved"):
+            if answer in found:
+                return answer  # type: ignore[return-value]
+        return "states"
+
+
+class Walker:
+    """Goes through the formulas of a page in order."""
+
+    def __init__(self, notes: Notes) -> None:
+        self.notes, self.context = notes, survey(notes)
+        self.waiting = sorted(notes.declarations.shapes, key=lambda item: item.line)
+        self.head: Term | None = None
+        self.by_heading: dict[int, Conditions] = {}
+        self.local: Conditions | None = None
+        self.reading: Reading
+        self.section: tuple[int, ...] = ()
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Extents that are the same because one tensor is another: ``A = input`` makes A's those of input."""
+        last = {item.name: item for item in self.waiting if not item.open}
+        for item in self.notes.declarations.definitions:
+            body = item.body
+            flipped = isinstance(body, m.Transpose)
+            body = body.operand if isinstance(body, m.Transpose) else body
+            if item.indices is None and isinstance(body, m.Name) and item.name in last and body.name in last:
+                own = [self.context.extent(e) for e in last[item.name].extents]
+                other = [self.context.extent(e) for e in last[body.name].extents]
+                for left, right in zip(own, other[::-1] if flipped else other, strict=False):
+                    symbol = left.atom
+                    if symbol is not None and left != right:
+                        self.context.extents.loose.add(symbol)  # type: ignore[arg-type]
+                        self.context.extents.unify(left, right)
+
+    def checked(self, reading: Reading) -> Checked:
+        """The verdict on one formula."""
+        self.reading, snippet = reading, reading.snippet
+        self.section = tuple(heading.line for heading in reading.section)
+        end = snippet.line + snippet.text.count("\n")
+        while self.waiting and self.waiting[0].line <= end:
+            self.context.declare(self.waiting.pop(0))
+        if reading.formula is None:
+            outcome = Outcome([self.unread(reading)])
+        else:
+            outcome = self.best(reading.formula)
+            self.meet(reading.formula)
+        says = "; ".join(dict.fromkeys(outcome.says)) if not outcome.verdicts else ""
+        return Checked(
+            snippet.text, snippet.line, snippet.column, snippet.start, snippet.end, outcome.answer, says,
+            tuple(outcome.verdicts),
+        )  # fmt: skip
+
+    def unread(self, reading: Reading) -> Verdict:
+        """The verdict on what the reader of formulas could not read."""
+        error, snippet = reading.error, reading.snippet
+        span = error.span if error is not None else None
+        line, column = snippet.place(span[0]) if span is not None else (snippet.line, snippet.column)
+        message = error.message if error is not None else "this cannot be read"
+        return Verdict("not understood", snippet.text, message, line=line, column=column)
+
+    def meet(self, formula: Formula) -> None:
+        """Remember the names of a formula."""
+        for statement in next(formula.readings(1)).statements:
+            for term in statement.terms:
+                self.context.met |= {node.name for node in m.walk(term) if isinstance(node, m.Name)}
+
+    def best(self, formula: Formula) -> Outcome:
+        """The reading in which shapes agree and the claim holds, or the likeliest."""
+        kept: tuple[int, int, Formula] | None = None
+        readings = list(formula.readings(READINGS))
+        for number, one in enumerate(readings):
+            before = self.save()
+            outcome = self.attempt(one)
+            if not outcome.badness:
+                if number and outcome.verdicts:
+                    said = f"read as {show(one)[:160]}"
+                    outcome.verdicts = [
+                        replace(v, reading="; ".join(p for p in (said, v.reading) if p)) for v in outcome.verdicts
+                    ]
+                return outcome
+            self.restore(before)
+            if kept is None or (outcome.badness, number) < kept[:2]:
+                kept = (outcome.badness, number, one)
+        assert kept is not None
+        return self.attempt(kept[2])
+
+    def save(self) -> tuple[Context, Term | None, dict[int, Conditions], Conditions | None]:
+        """The state before an attempt."""
+        context = copy.copy(self.context)
+        for name in ("shapes", "defined", "abstract", "order", "values", "ranks", "declared_extents"):
+            setattr(context, name, copy.copy(getattr(self.context, name)))
+        context.extents = self.context.extents.copy()
+        return context, self.head, dict(self.by_heading), self.local
+
+    def restore(self, state: tuple[Context, Term | None, dict[int, Conditions], Conditions | None]) -> None:
+        """Take an earlier state up again."""
+        self.context, self.head, self.by_heading, self.local = state
+
+    def attempt(self, formula: Formula) -> Outcome:
+        """What one reading says."""
+        outcome = Outcome()
+        for statement in formula.statements:
+            try:
+                self.statement(statement, outcome)
+            except CovectorError as error:
+                part = error.part if isinstance(error, UnreadError) else statement.span
+                line, column = self.reading.snippet.place(part.start)
+                wrong = isinstance(error, MisfitError)
+                cause = Cause(error.cause, error.message) if isinstance(error, MisfitError) else None
+                outcome.verdicts.append(
+                    Verdict("wrong" if wrong else "not understood", self.text(statement), error.message,
+                            cause=cause, line=line, column=column)
+                )  # fmt: skip
+        return outcome
+
+    def text(self, item: Statement | m.Math) -> str:
+        """As it was written."""
+        return self.reading.snippet.text[item.span.start : item.span.end].strip()
+
+    def statement(self, statement: Statement, outcome: Outcome) -> None:
+        """What one statement says."""
+        symbols = {sign.symbol for sign in statement.signs}
+        if not symbols:
+            self.bare(statement, outcome)
+        elif "∈" in symbols:
+            self.membership(statement, outcome)
+        elif symbols <= {"≠"} or (symbols == {"="} and self.is_condition(statement)):
+            self.condition(statement, outcome)
+        elif (says := states_of(statement)) is not None:
+            outcome.says.append(says)
+        elif symbols <= {"=", ":=", "≜", "≡"}:
+            self.chain(statement, outcome)
+        else:
+            raise UnreadError(f"the relation {' '.join(sorted(symbols))} is not checked", statement.signs[0].span)
+
+    # Declarations and conditions.
+
+    def membership(self, statement: Statement, outcome: Outcome) -> None:
+        """``B ∈ R^{…}``: a declaration; wrong where an extent is called like the tensor itself."""
+        name, space = statement.terms[0], statement.terms[-1]
+        if isinstance(space, m.Space) and isinstance(name, m.Name):
+            own = next((e for e in space.extents if show(e) == name.name), None)
+            if own is not None:
+                outcome.verdicts.append(self.own_extent(statement, name, own))
+                return
+        outcome.says.append("a declaration")
+
+    def own_extent(self, statement: Statement, name: m.Name, own: m.Math) -> Verdict:
+        """An extent that has the name of its tensor: with the right one, where a product says it."""
+        line, column = self.reading.snippet.place(own.span.start)
+        message = f"the extent {show(own)} has the name of the tensor itself"
+        right = None
+        for other in self.notes.declarations.definitions:
+            body = other.body
+            if isinstance(body, m.Product) and len(body.factors) == 2 and show(body.factors[1]) == name.name:
+                before = self.notes.declarations.shape(show(body.factors[0]))
+                if before is not None and before.extents:
+                    text = self.text(statement)
+                    place = own.span.start - statement.span.start
+                    length = own.span.end - own.span.start
+                    wanted = show(before.extents[-1])
+                    right = text[:place] + wanted + text[place + length :]
+                    message += f"; {show(body)} needs {wanted} rows, as many as {before.name} has columns"
+        cause = Cause("wrong extent", message)
+        return Verdict("wrong", self.text(statement), message, cause=cause, suggestion=right, line=line, column=column)
+
+    def is_condition(self, statement: Statement) -> bool:
+        """Whether an equality is between letters, in a heading or after 'when'."""
+        letters = all(self.is_letter(term) for term in statement.terms)
+        if not letters or statement.continues:
+            return False
+        return isinstance(self.reading.block, Heading) or self.after_when()
+
+    def is_letter(self, term: m.Math) -> bool:
+        """Whether a term can be an index."""
+        if isinstance(term, m.Name):
+            return term.name not in self.context.defined and term.name not in self.context.values
+        return isinstance(term, m.Indexed) and not any(isinstance(n, m.Number) for n in m.walk(term))
+
+    def after_when(self) -> bool:
+        """Whether the words before the formula make it a condition."""
+        block = self.reading.block
+        if not isinstance(block, Paragraph):
+            return False
+        words = ""
+        for piece in block.pieces:
+            if piece is self.reading.snippet:
+                return _WHEN.search(words) is not None
+            words = piece.text if isinstance(piece, Prose) else ""
+        return False
+
+    def condition(self, statement: Statement, outcome: Outcome) -> None:
+        """Letters that are the same or differ, in what follows."""
+        left, right = (index_name(term) for term in statement.terms[:2])
+        pair = ((left, right),)
+        same = statement.signs[0].symbol == "="
+        found = Conditions(same=pair) if same else Conditions(unequal=pair)
+        block = self.reading.block
+        if isinstance(block, Heading):
+            self.by_heading[block.line] = found
+        else:
+            self.local = found
+        outcome.says.append(f"a condition: {left} {'=' if same else '≠'} {right}")
+
+    def conditions(self) -> Conditions:
+        """What holds here, by the headings and the words before."""
+        found = [self.by_heading[line] for line in self.section if line in self.by_heading]
+        if self.local is not None and not isinstance(self.reading.block, Heading):
+            found.append(self.local)
+        return Conditions(tuple(p for c in found for p in c.same), tuple(p for c in found for p in c.unequal))
+
+    # What stands alone.
+
+    def bare(self, statement: Statement, outcome: Outcome) -> None:
+        """A term without a relation: the head of what follows, the gradients of a backward, or a mere name."""
+        term = statement.terms[0]
+        if isinstance(term, m.Tuple) and self.backward(term, outcome):
+            return
+        if isinstance(term, (m.Derivative, m.Matrix, m.Product, m.Apply, m.Reduction)):
+            if self.reading.snippet.display or (isinstance(self.reading.block, Paragraph) and self.reading.block.bare):
+                self.head = Term(term, self.reading.snippet)
+                outcome.says.append("the left side of what follows")
+                return
+        outcome.says.append("a name" if isinstance(term, (m.Name, m.Indexed)) else "an expression that is talked about")
+
+    def backward(self, term: m.Tuple, outcome: Outcome) -> bool:
+        """``(gradient, -gradient)``: what the operation gives back, one gradient for each of its inputs."""
+        names = {node.name for node in m.walk(term) if isinstance(node, m.Name)}
+        claims = self.claims()
+        outs = claims.translator.outputs()
+        if not outs or not (names & {*COTANGENTS}) or outs[0] not in self.context.defined:
+            return False
+        body = self.context.defined[outs[0]][0].body
+        inputs = list(dict.fromkeys(node.name for node in m.walk(body) if isinstance(node, m.Name)))
+        if len(inputs) != len(term.items):
+            return False
+        for name, item in zip(inputs, term.items, strict=True):
+            left = m.Differential(item.span, "∇", m.Name(item.span, name))
+            found = self.claims().judge([Term(left, self.reading.snippet), Term(item, self.reading.snippet)])
+            said = f"read as the gradient by {name}"
+            outcome.verdicts += [
+                replace(v, claim=f"∇{name} = {self.text(item)}", reading="; ".join(p for p in (said, v.reading) if p))
+                for v in found
+            ]
+        return True
+
+    # Chains.
+
+    def claims(self) -> Claims:
+        """What judges claims made here."""
+        return Claims(self.context, self.conditions(), self.notes.known)
+
+    def chain(self, statement: Statement, outcome: Outcome) -> None:
+        """``a = b = c``: what it defines, and what it claims."""
+        terms = [Term(term, self.reading.snippet) for term in statement.terms]
+        if statement.continues:
+            if self.head is None:
+                raise UnreadError("this goes on from nothing", statement.span)
+            outcome.verdicts += self.claims().judge([self.head, *terms])
+            return
+        if not self.defines(terms, outcome):
+            outcome.verdicts += self.claims().judge(terms)
+        self.head = terms[0]
+        self.local = None
+
+    def defines(self, terms: list[Term], outcome: Outcome) -> bool:
+        """Take what the chain defines; False where it only claims."""
+        found = defined_by(terms[0].node, self.context)
+        if found is None:
+            return False
+        name, indices = found
+        if self.conditions().same or self.conditions().unequal:
+            return False
+        body = terms[1].node
+        if any(isinstance(n, m.Name) and n.name == name for n in m.walk(body)) and indices is None:
+            outcome.says.append(f"an update of {name}")
+            return True
+        if self.opaque(name, body, outcome):
+            return True
+        item = Defined(name, indices, body, self.reading.snippet.line, self.section)
+        before = self.context.defined.get(name, [])
+        if before and not self.again(terms, item, before, outcome):
+            return True
+        if not before:
+            self.first(item, terms, outcome)
+        return True
+
+    def opaque(self, name: str, body: m.Math, outcome: Outcome) -> bool:
+        """``z = L(Y)``, ``y = f(x)``: functions of which nothing is said."""
+        if not isinstance(body, m.Apply) or not isinstance(body.function, m.Name):
+            return False
+        function = body.function.name
+        if function in (*FUNCTIONS, *SUMS, *self.context.defined, *self.context.shapes):
+            return False
+        if function in CONCRETE or name in CONCRETE:
+            self.context.loss_of = body.arguments[0]
+            outcome.says.append(f"{name} is the loss, a function of {show(body.arguments[0])}")
+        else:
+            self.context.abstract = {**self.context.abstract, name: (function, body.arguments)}
+            outcome.says.append(f"{name} is a function {function} of {', '.join(map(show, body.arguments))}")
+        return True
+
+    def first(self, item: Defined, terms: list[Term], outcome: Outcome) -> None:
+        """A name that is defined for the first time, or again in another section."""
+        self.context.define(item, fresh=True)
+        outcome.says.append(f"{item.name} is defined")
+        if item.indices is None or not any(isinstance(p, m.Number) for p in item.indices):
+            self.fits(item, terms)
+        self.rest(item, terms, outcome)
+
+    def fits(self, item: Defined, terms: list[Term]) -> None:
+        """Whether what is defined has the declared shape; raises where it has not."""
+        translator = self.claims().translator
+        declared = self.context.shapes.get(item.name)
+        translator.node = terms[1].node
+        for _ in range(2):
+            value: Value = translator.definition(item.name)
+        if declared is None:
+            self.context.shapes[item.name] = value.shape
+            return
+        extents = self.context.extents
+        if len(declared) != len(value.shape) or not all(map(extents.unify, declared, value.shape)):
+            said, wanted = (" × ".join(repr(extents.resolve(e)) for e in s) or "a number" for s in (value.shape, declared))
+            raise MisfitError(f"{item.name} is declared as {wanted}, and this is {said}", terms[1].node.span)
+
+    def rest(self, item: Defined, terms: list[Term], outcome: Outcome) -> None:
+        """The further terms of a definition: claims, or names for what is there."""
+        for term in terms[2:]:
+            fresh = new_names(term.node, self.context)
+            further = Defined(item.name, item.indices, term.node, item.line, item.section)
+            if fresh:
+                self.context.define(further, fresh=False)
+                outcome.says.append(f"{', '.join(sorted(fresh))} named")
+                continue
+            verdicts = self.claims().judge([terms[0], term])
+            outcome.verdicts += verdicts
+            if all(verdicts):
+                self.context.define(further, fresh=False)
+
+    def again(self, terms: list[Term], item: Defined, before: list[Defined], outcome: Outcome) -> bool:
+        """A name that is defined already: a claim about it, or in another section a new definition."""
+        known = [term for term in terms[1:] if not new_names(term.node, self.context)]
+        verdicts = self.claims().judge([terms[0], *known]) if known else []
+        elsewhere = before[0].section != item.section
+        if verdicts and all(verdicts):
+            outcome.verdicts += verdicts
+            for term in known:
+                self.context.define(replace(item, body=term.node), fresh=False)
+            return False
+        if elsewhere or not known:
+            self.context.shapes.pop(item.name, None)
+            declared = [d for d in self.notes.declarations.shapes if d.name == item.name and self.is_here(d)]
+            for one in declared:
+                self.context.declare(one)
+            self.first(item, terms, outcome)
+            return False
+        outcome.verdicts += verdicts
+        return False
+
+    def is_here(self, item: Declaration) -> bool:
+        """Whether a declaration stands in this formula, or was made in words before it."""
+        return item.line >= (self.section[-1] if self.section else 0) and item.line <= self.reading.snippet.line + 40
+
+
+__all__ = ["FUNCTIONS", "Outcome", "Walker"]

@@ -1,0 +1,217 @@
+"""The terms of a chain, compared with its first: verdicts, with the cause and the right form of what is wrong."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from covector.checker.verdict import Cause, Verdict
+from covector.errors import CovectorError
+from covector.notes import math as m
+from covector.notes.chain_compare import Equality, compare, equal_at_points, statements, verdict_of
+from covector.notes.chain_repairs import edits
+from covector.notes.context import Context
+from covector.notes.latex import read_formula
+from covector.notes.page import Snippet
+from covector.notes.translate import Translator
+from covector.notes.translate_names import TypoError
+from covector.notes.translate_values import MisfitError, UnreadError, Value
+
+REPAIR_SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term of a chain and the text that it was read from; ``snippet`` is its formula."""
+
+    node: m.Math
+    snippet: Snippet
+
+    @property
+    def text(self) -> str:
+        """As it was written."""
+        return self.snippet.text[self.node.span.start : self.node.span.end].strip()
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What holds where a claim is made: letters that are the same, letters that differ."""
+
+    same: tuple[tuple[str, str], ...] = ()
+    unequal: tuple[tuple[str, str], ...] = ()
+
+    def sentence(self) -> str:
+        """In words."""
+        parts = [*(f"{a} = {b}" for a, b in self.same), *(f"{a} ≠ {b}" for a, b in self.unequal)]
+        return f"under {', '.join(parts)}" if parts else ""
+
+
+Found = Value | CovectorError
+
+
+class Claims:
+    """Judges the terms of one chain."""
+
+    def __init__(self, context: Context, conditions: Conditions, known: frozenset[str]) -> None:
+        self.context, self.conditions, self.known = context, conditions, known
+        self.translator = self.fresh()
+
+    def fresh(self) -> Translator:
+        """A translator under the conditions in force."""
+        return Translator(self.context, dict(self.conditions.same))
+
+    def values(self, terms: list[m.Math], translator: Translator) -> list[Found]:
+        """What each term stands for: read twice, for what one says of extents holds for all."""
+        found: list[Found] = []
+        for _ in range(2):
+            found = [self.value(term, translator) for term in terms]
+        return found
+
+    def value(self, term: m.Math, translator: Translator) -> Found:
+        """What one term stands for, or why that cannot be said."""
+        translator.node = term
+        try:
+            return translator.value(term)
+        except CovectorError as error:
+            return error
+        except RecursionError:
+            return UnreadError("this is nested too deeply", term.span)
+
+    def judge(self, terms: list[Term]) -> list[Verdict]:
+        """A verdict for each term after the first: whether it is what the first is."""
+        values = self.values([term.node for term in terms], self.translator)
+        if isinstance(values[0], CovectorError):
+            return [self.failed(terms, values, 0, values[0])]
+        verdicts = []
+        for n, value in enumerate(values[1:], 1):
+            if isinstance(value, CovectorError):
+                verdicts.append(self.failed(terms, values, n, value))
+            else:
+                verdicts.append(self.compared(terms, values, n))
+        return verdicts
+
+    def said(self) -> str:
+        """How what was ambiguous was read."""
+        return "; ".join(part for part in (self.conditions.sentence(), *self.translator.notes) if part)
+
+    def claim(self, terms: list[Term], n: int) -> str:
+        """The equality as it is written."""
+        return f"{terms[0].text} = {terms[n or -1].text}"
+
+    def compared(self, terms: list[Term], values: list[Found], n: int) -> Verdict:
+        """The verdict on one term that was understood."""
+        true, value, term = values[0], values[n], terms[n]
+        assert isinstance(true, Value)
+        assert isinstance(value, Value)
+        line, column = term.snippet.place(term.node.span.start)
+        claim = self.claim(terms, n)
+        try:
+            found = compare(self.translator, true, value, list(self.conditions.unequal))
+            said = self.shorthand(found, terms, n)
+            verdict = verdict_of(found, claim, said, line, column)
+        except CovectorError as error:
+            return Verdict("not understood", claim, error.message, self.said(), line=line, column=column)
+        except RecursionError:
+            return Verdict("not understood", claim, "this is nested too deeply", line=line, column=column)
+        return verdict if verdict else self.repaired(verdict, terms, true, n)
+
+    def shorthand(self, found: Equality, terms: list[Term], n: int) -> str:
+        """The reading, with what is shorthand said to be so."""
+        if not found.note:
+            return self.said()
+        node, right = terms[0].node, terms[n].text
+        by = node.by[0] if isinstance(node, m.Derivative) else node
+        name = terms[0].snippet.text[by.span.start : by.span.end].strip()
+        rule = found.note.replace("M", right)
+        note = f"shorthand: true as the rule ∂L/∂{name} = {rule}, not as the generalised Jacobian"
+        return "; ".join(part for part in (self.said(), note) if part)
+
+    def failed(self, terms: list[Term], values: list[Found], n: int, error: CovectorError) -> Verdict:
+        """The verdict on a term that has no value: it cannot be, or it is not understood."""
+        term = terms[n]
+        part = error.part if isinstance(error, UnreadError) else term.node.span
+        inside = part.start >= term.node.span.start and part.end <= term.node.span.end
+        line, column = term.snippet.place(part.start if inside else term.node.span.start)
+        claim = self.claim(terms, n)
+        if not isinstance(error, MisfitError):
+            return Verdict("not understood", claim, error.message, self.said(), line=line, column=column)
+        cause = Cause(error.cause, error.message)
+        verdict = Verdict("wrong", claim, error.message, self.said(), cause=cause, line=line, column=column)
+        if isinstance(error, TypoError) and inside:
+            start = error.part.start - term.node.span.start
+            text = term.text[:start] + error.near + term.text[start + len(error.name) :]
+            return replace(verdict, suggestion=self.right(terms, n, text))
+        true = next((value for k, value in enumerate(values) if k != n and isinstance(value, Value)), None)
+        return verdict if true is None else self.repaired(verdict, terms, true, n, keep=True)
+
+    def right(self, terms: list[Term], n: int, text: str) -> str:
+        """The right form: the left side as it is, and the changed text."""
+        left = terms[0].text
+        return f"{left} = {text}" if n else text
+
+    def repaired(self, verdict: Verdict, terms: list[Term], true: Value, n: int, keep: bool = False) -> Verdict:
+        """A wrong verdict with the change that makes the term right, where one is found."""
+        term = terms[n]
+        start = term.node.span.start
+        letters = [name for name in (*self.translator.free, *self.bound(terms)) if name.isalpha()]
+        letters = list(dict.fromkeys(letters))
+        until = time.monotonic() + REPAIR_SECONDS
+        for edit in edits(term.snippet.text[start : term.node.span.end], term.node, start, letters):
+            if time.monotonic() > until:
+                break
+            if self.holds(edit.text, terms, n):
+                cause = Cause(edit.cause, f"{verdict.cause.sentence}: {edit.sentence}" if keep and verdict.cause
+                              else edit.sentence)
+                if verdict.cause is not None and verdict.cause.name not in ("unknown", "shapes that cannot be") and (
+                    not keep
+                ):
+                    cause = verdict.cause
+                return replace(verdict, cause=cause, suggestion=self.right(terms, n, edit.text.strip()))
+        return verdict
+
+    def bound(self, terms: list[Term]) -> list[str]:
+        """The letters that sums bind."""
+        return [
+            node.index.name
+            for term in terms
+            for node in m.walk(term.node)
+            if isinstance(node, m.Binding) and isinstance(node.index, m.Name)
+        ]
+
+    def holds(self, text: str, terms: list[Term], n: int) -> bool:
+        """Whether a changed term is what the first of the others is."""
+        try:
+            formula = read_formula(text, self.known)
+        except CovectorError:
+            return False
+        others = [term.node for k, term in enumerate(terms) if k != n]
+        before = self.context.extents.copy()
+        for reading in formula.readings(3):
+            if len(reading.statements) != 1 or len(reading.statements[0].terms) != 1:
+                continue
+            self.context.extents.take(before)
+            translator = self.fresh()
+            values = self.values([*others, reading.statements[0].terms[0]], translator)
+            changed = values.pop()
+            true = next((value for value in values if isinstance(value, Value)), None)
+            if true is None or isinstance(changed, CovectorError):
+                continue
+            try:
+                if self.same(translator, true, changed):
+                    return True
+            except CovectorError:
+                continue
+            finally:
+                self.context.extents.take(before)
+        self.context.extents.take(before)
+        return False
+
+    def same(self, translator: Translator, true: Value, changed: Value) -> bool:
+        """Whether two values are equal at a few points."""
+        extents = translator.extents
+        if len(true.shape) != len(changed.shape):
+            return False
+        if not all(extents.same(a, b) for a, b in zip(true.shape, changed.shape, strict=True)):
+            return False
+        sides = statements(translator, true, changed, list(self.conditions.unequal))
+        return equal_at_points(sides[1], sides[0])

@@ -1,0 +1,184 @@
+"""One change to what was written that makes it right: the cause, and the right form in the note's own notation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from covector.notes import math as m
+from covector.notes.show import show
+
+MOST = 90
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A changed text, the name of the mistake that it undoes, and a sentence."""
+
+    text: str
+    cause: str
+    sentence: str
+
+
+def edits(text: str, node: m.Math, offset: int, letters: list[str]) -> Iterator[Edit]:
+    """Texts that differ from ``text`` by one change; ``node`` is its tree, ``offset`` where it stood in its formula."""
+    found: set[str] = set()
+    for edit in _all(text, node, offset, letters):
+        if edit.text not in found and edit.text != text:
+            found.add(edit.text)
+            yield edit
+        if len(found) >= MOST:
+            return
+
+
+def _all(text: str, node: m.Math, offset: int, letters: list[str]) -> Iterator[Edit]:
+    yield from _numbers(text, node, offset)
+    yield from _letters(text, node, offset, letters)
+    yield from _names(text, node, offset)
+    yield from _sums(text, node, offset)
+    yield from _products(text, node, offset)
+    yield from _transposes(text, node, offset)
+    yield from _signs(text, node, offset)
+    yield from _factors(text, node, offset)
+
+
+def _cut(text: str, start: int, end: int, new: str) -> str:
+    return text[:start] + new + text[end:]
+
+
+def _at(node: m.Math, offset: int) -> tuple[int, int]:
+    return node.span.start - offset, node.span.end - offset
+
+
+def _indexed(node: m.Math) -> Iterator[tuple[m.Math, m.Math]]:
+    """Every position that is written, with what it is a position of."""
+    for found in m.walk(node):
+        if isinstance(found, m.Indexed):
+            yield from ((found, position) for position in found.positions)
+        elif isinstance(found, m.Apply):
+            yield from ((found, position) for position in found.arguments)
+
+
+def _numbers(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
+    """Another number in all entries of one row, or in one place."""
+    for group in (n for n in m.walk(node) if isinstance(n, (m.Row, m.Sum, m.Tuple, m.Derivative))):
+        places = [p for _, p in _indexed(group) if isinstance(p, m.Number)]
+        for old in {p.text for p in places}:
+            for new in ("1", "2", "3", "4"):
+                if new != old:
+                    spans = [_at(p, offset) for p in places if p.text == old]
+                    yield from _several(text, spans, new, old)
+    for _, place in _indexed(node):
+        if isinstance(place, m.Number):
+            for new in ("1", "2", "3", "4"):
+                yield from _several(text, [_at(place, offset)], new, place.text)
+
+
+def _several(text: str, spans: list[tuple[int, int]], new: str, old: str) -> Iterator[Edit]:
+    changed = text
+    for start, end in sorted(set(spans), reverse=True):
+        if text[start:end] != old:
+            return
+        changed = _cut(changed, start, end, new)
+    yield Edit(changed, "wrong index", f"the index {old} stands where {new} belongs")
+
+
+def _letters(text: str, node: m.Math, offset: int, letters: list[str]) -> Iterator[Edit]:
+    """Another letter at one place, then at all places where it stands."""
+    places = [(of, p) for of, p in _indexed(node) if isinstance(p, m.Name)]
+    for of, place in places:
+        start, end = _at(place, offset)
+        base = show(of.base if isinstance(of, m.Indexed) else of.function)  # type: ignore[attr-defined]
+        for letter in letters:
+            if isinstance(place, m.Name) and letter != place.name and text[start:end].strip() == place.name:
+                sentence = f"the index of {base} is {place.name} where {letter} belongs"
+                yield Edit(_cut(text, start, end, letter), "wrong index", sentence)
+                yield Edit(
+                    _cut(text, start, end, f"{place.name}{letter}"), "missing index", f"{base} lacks an index {letter}"
+                )
+
+
+def _names(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
+    """Each name of a product in the place of another."""
+    names = [n for n in m.walk(node) if isinstance(n, m.Name) and len(n.name) >= 1]
+    for one in names:
+        for other in names:
+            start, end = _at(one, offset)
+            if one.name != other.name and text[start:end] == one.name:
+                sentence = f"{one.name} stands where {other.name} belongs"
+                yield Edit(_cut(text, start, end, other.name), "wrong operand", sentence)
+
+
+def _sums(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
+    """The other axis of a slice: ``df_{:q}`` summed over q, where the first axis is to be summed."""
+    for found in m.walk(node):
+        if isinstance(found, m.Indexed) and len(found.positions) == 2:
+            first, second = found.positions
+            (a, b), (c, d) = _at(first, offset), _at(second, offset)
+            if 0 <= a < b <= c < d:
+                swapped = text[:a] + text[c:d] + text[b:c] + text[a:b] + text[d:]
+                yield Edit(swapped, "summed over the wrong index", f"the indices of {show(found.base)} are swapped")
+
+
+def _products(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
+    """Two factors in the other order, perhaps one of them transposed too."""
+    for found in m.walk(node):
+        if not isinstance(found, m.Product):
+            continue
+        for left, right in pairwise(found.factors):
+            (a, b), (c, d) = _at(left, offset), _at(right, offset)
+            if not 0 <= a < b <= c < d:
+                continue
+            one, two, sign = text[a:b].strip(), text[c:d].strip(), text[b:c]
+            swap = "the factors are in the wrong order"
+            yield Edit(text[:a] + f"{two} {sign.strip()} {one}" + text[d:], "swapped operands", swap)
+            bare, turned = one.removesuffix("^T").removesuffix("^{T}"), two.removesuffix("^T").removesuffix("^{T}")
+            for new in (
+                f"{_turn(turned)} {sign.strip()} {bare}", f"{turned} {sign.strip()} {_turn(bare)}",
+                f"{_turn(two)} {sign.strip()} {_turn(one)}",
+            ):  # fmt: skip
+                yield Edit(text[:a] + new + text[d:], "transposed", "as it stands, this is the transpose of what is true")
+
+
+def _turn(text: str) -> str:
+    simple = text.replace("\\", "").isalnum() or text.endswith("}")
+    return f"{text}^T" if simple and not text.startswith("\\frac") else f"\\left({text}\\right)^T"
+
+
+def _transposes(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
+    """A transpose more or less."""
+    for found in m.walk(node):
+        start, end = _at(found, offset)
+        if start < 0 or end > len(text):
+            continue
+        if isinstance(found, m.Transpose):
+            inner = _at(found.operand, offset)
+            sentence = f"{show(found.operand)} must not be transposed"
+            yield Edit(text[:start] + text[inner[0] : inner[1]] + text[end:], "transposed", sentence)
+        elif isinstance(found, (m.Name, m.Derivative)):
+            sentence = f"{show(found)} must be transposed"
+            yield Edit(_cut(text, start, end, _turn(text[start:end])), "transposed", sentence)
+
+
+def _signs(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
+    """One sign of a sum."""
+    for found in m.walk(node):
+        if isinstance(found, m.Sum):
+            for term, sign in zip(found.terms[1:], found.signs[1:], strict=True):
+                place = text.rfind(sign, 0, max(0, term.span.start - offset))
+                if place >= 0 and sign in "+-":
+                    other = "-" if sign == "+" else "+"
+                    yield Edit(_cut(text, place, place + 1, other), "sign", "the sign of one term is wrong")
+    yield Edit(f"-{text}", "sign", "the sign is wrong")
+
+
+def _factors(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
+    """Without one factor, without one term."""
+    for found in m.walk(node):
+        parts = found.factors if isinstance(found, m.Product) else ()
+        for part in parts:
+            start, end = _at(part, offset)
+            if 0 <= start < end <= len(text):
+                sentence = f"the factor {show(part)} does not belong here"
+                yield Edit(_cut(text, start, end, " "), "extra factor", sentence)
