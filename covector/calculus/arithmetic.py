@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from math import gcd, inf, isqrt, lcm
+from math import gcd, inf, isqrt
 
 from covector.calculus.build import (
     ADD,
@@ -25,9 +25,6 @@ from covector.calculus.rewrite import Rule
 from covector.ir import Affine, Apply, Bracket, Expr, Literal, as_affine
 from covector.ir.affine import order
 from covector.ops import SCALARS
-
-LARGEST_DENOMINATOR = 64
-"""The largest common denominator that is taken out of coefficients with different ones."""
 
 
 def _rational(expr: Expr) -> Fraction | None:
@@ -174,13 +171,11 @@ def content(expr: Expr) -> Fraction:
 def common_number(coefficients: list[Fraction]) -> Fraction:
     """What can be taken out of coefficients so that they become simpler.
 
-    The rational number that leaves coprime integers; but where their denominators differ and are large, as
-    beside a decimal such as 1e-5, only an integer.
+    The greatest common divisor of the numerators, over the denominator that all of them have.
     """
     top = gcd(*(c.numerator for c in coefficients))
-    bottom = lcm(*(c.denominator for c in coefficients))
-    if bottom > LARGEST_DENOMINATOR and len({c.denominator for c in coefficients}) > 1:
-        bottom = 1
+    bottoms = {c.denominator for c in coefficients}
+    bottom = bottoms.pop() if len(bottoms) == 1 else 1
     return Fraction(top, bottom)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from covector.calculus.arithmetic import common_number, fold_root, with_coefficient
+from covector.calculus.arithmetic import collect_terms, common_number, fold_root, with_coefficient
 from covector.calculus.build import (
     ADD,
     MUL,
@@ -20,6 +20,7 @@ from covector.calculus.build import (
     is_exact,
     mul,
     power,
+    terms_of,
 )
 from covector.calculus.canonical import canonical
 from covector.calculus.conditions import opposite
@@ -110,6 +111,7 @@ def _take_out(node: Apply) -> Expr:
         _root_folded(with_coefficient(coefficient / number, tuple(_divide(own, common))))
         for (coefficient, _), own in zip(terms, powers, strict=True)
     ]
+    rest = _flattened(rest)
     rest.sort(key=_reading_order)
     inside = _rejoined(rest) or add(*rest)
     outside = [power(base, exponent) for base, exponent in common.values()]
@@ -117,6 +119,15 @@ def _take_out(node: Apply) -> Expr:
         return inside
     product = with_coefficient(number, (*outside, inside))
     return _flat_product(product) if isinstance(product, Apply) else product
+
+
+def _flattened(terms: list[Expr]) -> list[Expr]:
+    """Terms in which sums came to stand once what they had in common was taken out, as one sum."""
+    flat = tuple(part for term in terms for part in terms_of(term))
+    if len(flat) == len(terms):
+        return terms
+    joined = Apply(ADD, flat)
+    return list(terms_of(collect_terms(joined) or joined))
 
 
 def _root_folded(term: Expr) -> Expr:

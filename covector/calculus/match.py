@@ -107,10 +107,25 @@ def _match_affine(pattern: Affine, target: Affine, variables: frozenset[Node], b
     known = {atom: binding[atom] for atom in atoms(pattern) if atom in binding}
     rest: Affine = substitute(pattern, known)
     unknown = [atom for atom in atoms(pattern) if atom in variables and atom not in binding]
+    reads = [atom for atom in atoms(rest) if isinstance(atom, Read) and free(atom) & variables]
     if not unknown and rest is target:
         yield binding
+    elif not unknown and len(reads) == 1:
+        yield from _match_data(rest, reads[0], target, variables, binding)
     elif len(unknown) == 1:
         coefficient = rest.coefficient(unknown[0])
         if coefficient is not None and coefficient.is_constant and abs(coefficient.constant) == 1:
             value = (target - (rest - coefficient * unknown[0])) * coefficient.constant
             yield {**binding, unknown[0]: value}
+
+
+def _match_data(
+    pattern: Affine, read: Read, target: Affine, variables: frozenset[Node], binding: Binding
+) -> Iterator[Binding]:
+    """Every way to match a data-dependent position, such as ``ids[n] + 1``."""
+    coefficient = pattern.coefficient(read)
+    if coefficient is None:
+        return
+    for atom in atoms(target):
+        if isinstance(atom, Read) and target - coefficient * atom is pattern - coefficient * read:
+            yield from match(read, atom, variables, binding)

@@ -57,11 +57,15 @@ Powers = list[tuple[Expr, Fraction]]
 
 @dataclass(frozen=True)
 class Value:
-    """An earlier statement, what to look for (its body in normal form), and what that is in terms of its read."""
+    """An earlier statement, what to look for (its body in normal form), and what that is in terms of its read.
+
+    One that ``joins`` is an exponential that is only of use where it joins another.
+    """
 
     tensor: Compute
     body: Expr
     result: Expr | None = None
+    joins: bool = False
 
     @property
     def own(self) -> Read:
@@ -87,7 +91,7 @@ def inverted(value: Value) -> Iterable[Value]:
     if abs(sign) == 1 and len(log) == 1 and isinstance(log[0], Apply):
         argument = log[0].arguments[0]
         exponential = Apply(EXP, (add(own, *(mul(MINUS_ONE, term) for term in rest)),))
-        yield Value(value.tensor, argument, power(exponential, sign))
+        yield Value(value.tensor, argument, power(exponential, sign), joins=True)
         if rest:
             factors = (Apply(EXP, (add(*rest),)), power(argument, sign))
             yield Value(value.tensor, mul(*factors), Apply(EXP, (own,)))
@@ -172,11 +176,12 @@ def _is_useful(value: Value) -> bool:
 
 def _find(value: Value, expr: Expr) -> Expr | None:
     """The expression with one occurrence of the value replaced at its top, or None."""
-    for binding in match(value.body, expr, frozenset(value.tensor.indices)):
-        read = _read(value, binding)
-        if read is not None:
-            return read
-    if isinstance(value.body, Apply) and value.body.function is ADD:
+    if not value.joins:
+        for binding in match(value.body, expr, frozenset(value.tensor.indices)):
+            read = _read(value, binding)
+            if read is not None:
+                return read
+    if isinstance(value.body, Apply) and value.body.function is ADD and not value.joins:
         return _in_sum(value, terms_of(expr)) if isinstance(expr, Apply) and expr.function is ADD else None
     if isinstance(expr, Reduce) and expr.operation != "sum":
         return None
@@ -251,11 +256,13 @@ def _in_product(value: Value, expr: Expr) -> Expr | None:
         read, times, rest = found
         if not _whole(scale, times):
             return None
-        return _merged(mul(number(scale**-times.numerator), *factors_of(power(read, times)), *_join(rest)))
+        product = mul(number(scale**-times.numerator), *factors_of(power(read, times)), *_join(rest))
+        merged = _merged(product)
+        return None if value.joins and merged is product else merged
     for place, (base, exponent) in enumerate(factors):
         if isinstance(base, Reduce) and base.operation == "sum" and exponent == 1:
             others = factors[:place] + factors[place + 1 :]
-            borrowed = _in_inner_sum(value, scale, wanted, base, others)
+            borrowed = None if value.joins else _in_inner_sum(value, scale, wanted, base, others)
             if borrowed is not None:
                 return borrowed
     return None

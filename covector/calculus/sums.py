@@ -21,6 +21,7 @@ from covector.calculus.build import (
     equal,
     factors_of,
     mul,
+    terms_of,
     total,
 )
 from covector.calculus.canonical import canonical
@@ -63,7 +64,12 @@ def distribute_delta(node: Reduce) -> Expr | None:
 
 
 def _has_delta(term: Expr, bound: set[Index]) -> bool:
-    return any((form := delta_form(part)) is not None and free(form) & bound for part in _all_factors(term))
+    for part in _all_factors(term):
+        if (form := delta_form(part)) is not None and free(form) & bound:
+            return True
+        if any(part is not inner and _has_delta(inner, bound) for inner in terms_of(part)):
+            return True
+    return False
 
 
 def _all_factors(term: Expr) -> Iterable[Expr]:

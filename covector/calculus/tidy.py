@@ -14,6 +14,7 @@ from covector.calculus.match import match
 from covector.calculus.recognise import Recogniser, Value
 from covector.calculus.rewrite import Rewriter, Rule
 from covector.calculus.rules import FIRST, RULES, expand
+from covector.calculus.shrink import shrunk
 from covector.calculus.sums import lower_form
 from covector.ir import (
     Affine,
@@ -84,7 +85,8 @@ class Tidy:
 
     def finish(self, expr: Expr) -> Expr:
         """The form to show: common factors taken out."""
-        return self.shown(self(expr))
+        short = shrunk(factored(self(expr)), self.simplifier)
+        return self.shown(self.recogniser(short))
 
     def finish_entry(self, expr: Expr) -> Expr:
         """The form of an entry to show: deltas that the chain rule will eliminate are left to it."""

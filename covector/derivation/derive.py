@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from covector.calculus.build import ZERO, add
+from covector.calculus.build import ZERO, add, coefficient_of
 from covector.calculus.reverse import Gradients, gradients
+from covector.calculus.shrink import size
 from covector.derivation.record import Gradient, Record
 from covector.derivation.steps import path_of
 from covector.derivation.stops import stop_notes
@@ -109,9 +110,21 @@ def _written_out(tensor: Tensor, found: Gradients) -> Compute | None:
         if sum(1 for _ in walk(body)) > 4 * WHOLE_SIZE:
             return None
     body = found.tidy.finish(add(body))
-    if body is ZERO or sum(1 for _ in walk(body)) > WHOLE_SIZE:
+    if body is ZERO or size(body) > min(WHOLE_SIZE, _size_of_parts(statement, cotangents)):
         return None
     return Compute(f"{statement.name}'", statement.indices, unshadowed(body, statement.indices), statement.cast)
+
+
+def _size_of_parts(statement: Compute, cotangents: set[Compute]) -> int:
+    """The size of a gradient together with the cotangents of statements that it is written in."""
+    parts, waiting = {statement}, [statement]
+    while waiting:
+        for node in walk(waiting.pop().body):
+            if isinstance(node, Read) and node.tensor in cotangents and node.tensor not in parts:
+                assert isinstance(node.tensor, Compute)
+                parts.add(node.tensor)
+                waiting.append(node.tensor)
+    return sum(size(part.body) for part in parts)
 
 
 def _reads(statement: Compute, tensors: set[Compute]) -> bool:
@@ -128,9 +141,15 @@ def _matrix(whole: Compute | None, statement: Compute | None) -> MatrixForm | No
     """The matrix form of the gradient as written out, or of its statement where that is much shorter."""
     short = matrix_form(statement) if statement is not None else None
     long = matrix_form(whole) if whole is not None else None
-    if long is None or (short is not None and len(long.text) > LONGER * len(short.text)):
+    if long is None or (short is not None and not _copies(statement) and len(long.text) > LONGER * len(short.text)):
         return short
     return long
+
+
+def _copies(statement: Compute | None) -> bool:
+    """Whether a gradient only hands a cotangent on, perhaps with another sign."""
+    factors = coefficient_of(statement.body)[1] if statement is not None else ()
+    return len(factors) == 1 and isinstance(factors[0], Read)
 
 
 def _forward(program: Program) -> Mapping[str, MatrixForm]:
