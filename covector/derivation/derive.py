@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from covector.calculus.build import ZERO, add, coefficient_of
+from covector.calculus.build import ZERO, add
 from covector.calculus.reverse import Gradients, gradients
 from covector.calculus.shrink import size
 from covector.derivation.record import Gradient, Record
@@ -16,9 +16,6 @@ from covector.ir import Compute, Program, Read, Tensor, check, is_float, substit
 from covector.ir.affine import Affine, Index
 from covector.ir.walk import unshadowed
 from covector.matrix import MatrixForm, matrix_form
-
-LONGER = 2
-"""How many times as long a matrix form may be that does without the cotangents of statements."""
 
 WHOLE_SIZE = 120
 """Nodes of the longest gradient that is written out in terms of the output's cotangent alone."""
@@ -138,18 +135,11 @@ def _body_at(read: Read) -> object:
 
 
 def _matrix(whole: Compute | None, statement: Compute | None) -> MatrixForm | None:
-    """The matrix form of the gradient as written out, or of its statement where that is much shorter."""
-    short = matrix_form(statement) if statement is not None else None
-    long = matrix_form(whole) if whole is not None else None
-    if long is None or (short is not None and not _copies(statement) and len(long.text) > LONGER * len(short.text)):
-        return short
-    return long
-
-
-def _copies(statement: Compute | None) -> bool:
-    """Whether a gradient only hands a cotangent on, perhaps with another sign."""
-    factors = coefficient_of(statement.body)[1] if statement is not None else ()
-    return len(factors) == 1 and isinstance(factors[0], Read)
+    """The matrix form of the gradient as written out, or else of its statement."""
+    for candidate in (whole, statement):
+        if candidate is not None and (form := matrix_form(candidate)) is not None:
+            return form
+    return None
 
 
 def _forward(program: Program) -> Mapping[str, MatrixForm]:
