@@ -7,7 +7,7 @@ formed: the sum over o is eliminated with the deltas (Griewank and Walther, Eval
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from covector.calculus.build import ONE, ZERO, add, mul, total
@@ -127,7 +127,7 @@ class _Accumulation:
 
     def accumulate(self, tensor: Tensor) -> None:
         """Add up what every statement that reads the tensor gives to its cotangent."""
-        at = element_indices(tensor)
+        at = element_indices(tensor, self.program.tensors())
         given = [
             contribution
             for statement in self.program.statements
@@ -143,7 +143,7 @@ class _Accumulation:
 
     def contribution(self, statement: Compute, tensor: Tensor, at: tuple[Index, ...]) -> Contribution | None:
         """What one statement gives, or None where its own cotangent is zero."""
-        outputs = output_indices(statement, at)
+        outputs = output_indices(statement, at, self.program.tensors())
         cotangent = self.cotangent(statement, outputs)
         if cotangent is None:
             return None
@@ -154,14 +154,16 @@ class _Accumulation:
         return Contribution(statement, tensor, outputs, at, body, entry, cotangent, result)
 
 
-def element_indices(tensor: Tensor) -> tuple[Index, ...]:
-    """Letters for the axes of a tensor: i, j, k …"""
-    return tuple(Index(letter, extent) for letter, extent in zip(LETTERS, tensor.shape, strict=False))
+def element_indices(tensor: Tensor, names: Collection[str] = ()) -> tuple[Index, ...]:
+    """Letters for the axes of a tensor, i, j, k …, none of them the name of a tensor."""
+    letters = [letter for letter in LETTERS if letter not in names]
+    letters += [f"{letter}{count}" for count in range(2, 6) for letter in LETTERS]
+    return tuple(Index(letter, extent) for letter, extent in zip(letters, tensor.shape, strict=False))
 
 
-def output_indices(statement: Compute, at: tuple[Index, ...]) -> tuple[Index, ...]:
+def output_indices(statement: Compute, at: tuple[Index, ...], names: Collection[str] = ()) -> tuple[Index, ...]:
     """Letters for an output element, p, q, r …, apart from those of the element that it is differentiated by."""
-    taken = {index.name for index in at} | _bound_names(statement.body)
+    taken = {index.name for index in at} | _bound_names(statement.body) | set(names)
     letters = [letter for letter in "pqrsuvwxyzabcdefgh" if letter not in taken]
     if len(letters) < len(statement.indices):
         letters += [fresh(i, frozenset(at)).name + "_" for i in statement.indices]
