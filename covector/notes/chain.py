@@ -10,7 +10,7 @@ from covector.checker.verdict import Cause, Verdict
 from covector.errors import CovectorError
 from covector.notes import math as m
 from covector.notes.chain_claims import Claims, Conditions, Term
-from covector.notes.chain_define import defined_by, new_names, states_of
+from covector.notes.chain_define import defined_by, entry_definition, new_names, own_entries, solved, states_of
 from covector.notes.context import CONCRETE, Context, Defined, survey
 from covector.notes.declarations import Declaration
 from covector.notes.formula import Formula, Statement
@@ -81,7 +81,10 @@ class Walker:
     def checked(self, reading: Reading) -> Checked:
         """The verdict on one formula."""
         self.reading, snippet = reading, reading.snippet
-        self.section = tuple(heading.line for heading in reading.section)
+        section = tuple(heading.line for heading in reading.section)
+        if section[:1] != self.section[:1]:
+            self.context.enter(section[0] if section else 0)
+        self.section = section
         end = snippet.line + snippet.text.count("\n")
         while self.waiting and self.waiting[0].line <= end:
             self.context.declare(self.waiting.pop(0))
@@ -304,7 +307,9 @@ class Walker:
                 raise UnreadError("this goes on from nothing", statement.span)
             outcome.verdicts += self.claims().judge([self.head, *terms])
             return
-        if not self.defines(terms, outcome):
+        if len(terms) == 2 and entry_definition(terms[0].node, terms[1].node):
+            outcome.says.append("what the entries of a Jacobian are")
+        elif not self.defines(terms, outcome):
             outcome.verdicts += self.claims().judge(terms)
         self.head = terms[0]
         self.local = None
@@ -317,11 +322,13 @@ class Walker:
         name, indices = found
         if self.conditions().same or self.conditions().unequal:
             return False
+        if len(terms) > 2:
+            terms = [terms[0], *(term for term in terms[1:] if not own_entries(term.node, name))]
         body = terms[1].node
+        if self.opaque(name, body, outcome):
+            return True
         if any(isinstance(n, m.Name) and n.name == name for n in m.walk(body)) and indices is None:
             outcome.says.append(f"an update of {name}")
-            return True
-        if self.opaque(name, body, outcome):
             return True
         item = Defined(name, indices, body, self.reading.snippet.line, self.section)
         before = self.context.defined.get(name, [])
@@ -376,6 +383,9 @@ class Walker:
             further = Defined(item.name, item.indices, term.node, item.line, item.section)
             if fresh:
                 self.context.define(further, fresh=False)
+                for name, positions, body in solved(term.node, item.name, fresh):
+                    self.context.shape(name)
+                    self.context.define(Defined(name, positions, body, item.line, item.section), fresh=False)
                 outcome.says.append(f"{', '.join(sorted(fresh))} named")
                 continue
             verdicts = self.claims().judge([terms[0], term])

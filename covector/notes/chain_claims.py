@@ -10,6 +10,7 @@ from covector.errors import CovectorError
 from covector.notes import math as m
 from covector.notes.chain_compare import Equality, compare, equal_at_points, statements, verdict_of
 from covector.notes.chain_repairs import edits
+from covector.notes.chain_define import chain_rule
 from covector.notes.context import Context
 from covector.notes.latex import read_formula
 from covector.notes.page import Snippet
@@ -80,11 +81,15 @@ class Claims:
     def judge(self, terms: list[Term]) -> list[Verdict]:
         """A verdict for each term after the first: whether it is what the first is."""
         values = self.values([term.node for term in terms], self.translator)
-        if isinstance(values[0], CovectorError):
+        rules = [chain_rule(terms[0].node, term.node, self.context) for term in terms[1:]]
+        if isinstance(values[0], CovectorError) and not all(rules):
             return [self.failed(terms, values, 0, values[0])]
         verdicts = []
         for n, value in enumerate(values[1:], 1):
-            if isinstance(value, CovectorError):
+            if chain_rule(terms[0].node, terms[n].node, self.context):
+                line, column = terms[n].snippet.place(terms[n].node.span.start)
+                verdicts.append(Verdict("proved", self.claim(terms, n), "the chain rule", line=line, column=column))
+            elif isinstance(value, CovectorError):
                 verdicts.append(self.failed(terms, values, n, value))
             else:
                 verdicts.append(self.compared(terms, values, n))
@@ -153,10 +158,13 @@ class Claims:
         """A wrong verdict with the change that makes the term right, where one is found."""
         term = terms[n]
         start = term.node.span.start
+        extents = sorted(self.context.declared_extents)
         letters = [name for name in (*self.translator.free, *self.bound(terms)) if name.isalpha()]
         letters = list(dict.fromkeys(letters))
         until = time.monotonic() + REPAIR_SECONDS
-        for edit in edits(term.snippet.text[start : term.node.span.end], term.node, start, letters):
+        for edit in edits(term.snippet.text[start : term.node.span.end], term.node, start, letters, extents):
+            if keep and edit.cause in ("wrong operand", "transposed", "extra factor"):
+                continue
             if time.monotonic() > until:
                 break
             if self.holds(edit.text, terms, n):

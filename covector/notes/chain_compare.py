@@ -22,9 +22,11 @@ from covector.notes.translate_values import (
     Value,
     contracted,
     elementwise,
+    is_one,
     matrix_product,
     shape_of,
     squeezed,
+    sum_of_all,
 )
 
 
@@ -37,6 +39,7 @@ class Equality:
     true: Compute | None = None
     note: str = ""
     message: str = ""
+    cause: Cause | None = None
 
 
 def compare(translator: Translator, true: Value, claimed: Value, unequal: list[tuple[str, str]]) -> Equality:
@@ -56,10 +59,35 @@ def compare(translator: Translator, true: Value, claimed: Value, unequal: list[t
         short = as_rule(translator, true, claimed)
         if short is not None:
             return short
+        missing = missing_sum(translator, true, claimed)
+        if missing:
+            cause = Cause("missing sum", missing)
+            return Equality(Finding("wrong", shapes_differ=True), message=missing, cause=cause)
         message = f"the shape is {shape_of(extents, claimed)}, and {shape_of(extents, true)} is wanted"
         return Equality(Finding("wrong", shapes_differ=True), message=message)
     sides = statements(translator, true, claimed, unequal)
     return Equality(decide(sides[1], sides[0]), sides[1], sides[0])
+
+
+def missing_sum(translator: Translator, true: Value, claimed: Value) -> str:
+    """That the claimed terms only have to be added; '' where that does not make them right."""
+    extents = translator.extents
+    node = translator.node
+    whole = Value((), lambda _: sum_of_all(extents, claimed))
+    options = [("all its elements", whole)] if true.is_number else []
+    for axis in (n for n, extent in enumerate(claimed.shape) if not is_one(extents.resolve(extent))):
+        options.append((f"axis {axis}", translator.sum_over(node, claimed, axis)))
+    for name, value in options:
+        left, right = squeezed(extents, true), squeezed(extents, value)
+        if len(left.shape) != len(right.shape) or not all(
+            extents.same(a, b) for a, b in zip(left.shape, right.shape, strict=True)
+        ):
+            continue
+        sides = statements(translator, left, right, [])
+        if equal_at_points(sides[1], sides[0]):
+            shapes = f"the shape is {shape_of(extents, claimed)}, and {shape_of(extents, true)} is wanted"
+            return f"the sum over {name} is missing: {shapes}"
+    return ""
 
 
 def _constant(value: Value) -> bool:
@@ -136,7 +164,7 @@ def verdict_of(found: Equality, claim: str, reading: str, line: int, column: int
         message = f"equal at {finding.evidence.points} points, not proved"
         return Verdict("agrees", claim, message, reading, evidence=finding.evidence, **place)  # type: ignore[arg-type]
     if found.claimed is None or found.true is None:
-        cause = Cause("shapes that cannot be", found.message)
+        cause = found.cause or Cause("shapes that cannot be", found.message)
         return Verdict("wrong", claim, found.message, reading, cause=cause, **place)  # type: ignore[arg-type]
     example = None if finding.shapes_differ else counterexample(found.claimed, found.true)
     message = "the two sides differ"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from covector.notes import math as m
 from covector.notes.context import Context
 from covector.notes.formula import Statement
-from covector.notes.translate import FUNCTIONS
+from covector.notes.show import show
+from covector.notes.translate import FUNCTIONS, SUMS
 
 _STATES = {
     "→": "a step from one thing to another", "→≈": "a first-order change", "≈": "an approximation",
@@ -37,11 +40,67 @@ def defined_by(left: m.Math, context: Context) -> tuple[str, tuple[m.Math, ...] 
         return None if known else (left.base.name, left.positions)
     if isinstance(left, m.Apply) and isinstance(left.function, m.Name):
         name = left.function.name
-        if name in context.defined:
+        if name in context.defined or name in FUNCTIONS or name in SUMS:
             return None
         letters = any(isinstance(a, m.Indexed) for a in left.arguments)
         return name, (left.arguments if letters else None)
     return None
+
+
+def chain_rule(left: m.Math, right: m.Math, context: Context) -> bool:
+    """Whether ``right`` is the chain rule for ``left`` through something of which the page says nothing."""
+    if not (isinstance(left, m.Derivative) and isinstance(right, m.Product)) or len(left.by) != 1:
+        return False
+    steps = [f for f in right.factors if isinstance(f, m.Derivative) and len(f.by) == 1]
+    if len(steps) != len(right.factors) or show(steps[0].of) != show(left.of):
+        return False
+    if show(steps[-1].by[0]) != show(left.by[0]):
+        return False
+    between = [(show(a.by[0]), show(b.of)) for a, b in pairwise(steps)]
+    return all(a == b and a not in context.defined for a, b in between)
+
+
+def entry_definition(left: m.Math, right: m.Math) -> bool:
+    """``(∂y/∂x)_{i,j} = ∂y_i/∂x_j``: what the entries of a Jacobian are."""
+    if not isinstance(left, m.Indexed) or not isinstance(right, m.Derivative) or len(right.by) != 1:
+        return False
+    base = left.base
+    while isinstance(base, m.Tuple) and len(base.items) == 1:
+        base = base.items[0]
+    of, by = right.of, right.by[0]
+    if not (isinstance(base, m.Derivative) and isinstance(of, m.Indexed) and isinstance(by, m.Indexed)):
+        return False
+    same = (show(base.of), show(base.by[0])) == (show(of.base), show(by.base))
+    return same and [*map(show, left.positions)] == [*map(show, (*of.positions, *by.positions))]
+
+
+def own_entries(node: m.Math, name: str) -> bool:
+    """Whether a term only lists the entries of a name: ``y = (y_1, y_2)``."""
+    items: list[m.Math] = []
+    if isinstance(node, m.Tuple):
+        items = list(node.items)
+    elif isinstance(node, m.Matrix):
+        items = [entry for row in node.rows for entry in row.entries]
+    return bool(items) and all(
+        isinstance(i, m.Indexed) and isinstance(i.base, m.Name) and i.base.name == name for i in items
+    )
+
+
+def solved(term: m.Math, name: str, fresh: set[str]) -> list[tuple[str, tuple[m.Math, ...], m.Math]]:
+    """What new entries are by ``name = [z_1 + b; …]``: ``z_1 = name_1 - b``."""
+    if not isinstance(term, m.Matrix) or any(len(row.entries) != 1 for row in term.rows):
+        return []
+    found: list[tuple[str, tuple[m.Math, ...], m.Math]] = []
+    for number, row in enumerate(term.rows, 1):
+        (entry,) = row.entries
+        if not isinstance(entry, m.Sum) or entry.signs[0] != "+":
+            continue
+        first, span = entry.terms[0], entry.span
+        if isinstance(first, m.Indexed) and isinstance(first.base, m.Name) and first.base.name in fresh:
+            whole = m.Indexed(span, m.Name(span, name), (m.Number(span, str(number)),))
+            signs = ("+", *("-" if sign == "+" else "+" for sign in entry.signs[1:]))
+            found.append((first.base.name, first.positions, m.Sum(span, (whole, *entry.terms[1:]), signs)))
+    return found
 
 
 def new_names(node: m.Math, context: Context) -> set[str]:
@@ -69,4 +128,6 @@ def _letters(binding: m.Binding) -> set[str]:
 
 
 def _known(name: str, context: Context) -> bool:
-    return name in context.met or name in context.shapes or name in context.defined or name in FUNCTIONS
+    capital = name[:1].upper() + name[1:]
+    known = capital in context.defined and capital != name
+    return known or name in (*context.met, *context.declared, *context.defined, *FUNCTIONS)

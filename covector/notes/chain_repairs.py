@@ -21,10 +21,10 @@ class Edit:
     sentence: str
 
 
-def edits(text: str, node: m.Math, offset: int, letters: list[str]) -> Iterator[Edit]:
+def edits(text: str, node: m.Math, offset: int, letters: list[str], extents: list[str]) -> Iterator[Edit]:
     """Texts that differ from ``text`` by one change; ``node`` is its tree, ``offset`` where it stood in its formula."""
     found: set[str] = set()
-    for edit in _all(text, node, offset, letters):
+    for edit in _all(text, node, offset, letters, extents):
         if edit.text not in found and edit.text != text:
             found.add(edit.text)
             yield edit
@@ -32,15 +32,29 @@ def edits(text: str, node: m.Math, offset: int, letters: list[str]) -> Iterator[
             return
 
 
-def _all(text: str, node: m.Math, offset: int, letters: list[str]) -> Iterator[Edit]:
+def _all(text: str, node: m.Math, offset: int, letters: list[str], extents: list[str]) -> Iterator[Edit]:
+    yield from _bounds(text, node, offset, extents)
     yield from _numbers(text, node, offset)
     yield from _letters(text, node, offset, letters)
-    yield from _names(text, node, offset)
+    yield from _signs(text, node, offset)
     yield from _sums(text, node, offset)
     yield from _products(text, node, offset)
     yield from _transposes(text, node, offset)
-    yield from _signs(text, node, offset)
     yield from _factors(text, node, offset)
+    yield from _names(text, node, offset)
+
+
+def _bounds(text: str, node: m.Math, offset: int, extents: list[str]) -> Iterator[Edit]:
+    """Another extent where a sum ends."""
+    for found in m.walk(node):
+        upper = found.upper if isinstance(found, m.Binding) else None
+        for name in m.walk(upper) if isinstance(upper, m.Math) else ():
+            if isinstance(name, m.Name):
+                start, end = _at(name, offset)
+                for extent in extents:
+                    if extent != name.name and text[start:end] == name.name:
+                        sentence = f"the sum ends at {name.name} where {extent} belongs"
+                        yield Edit(_cut(text, start, end, extent), "wrong bound", sentence)
 
 
 def _cut(text: str, start: int, end: int, new: str) -> str:
@@ -162,8 +176,12 @@ def _transposes(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
 
 
 def _signs(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
-    """One sign of a sum."""
+    """One sign of a sum, the sign of a factor."""
     for found in m.walk(node):
+        if isinstance(found, m.Negative):
+            start, end = found.span.start - offset, found.operand.span.start - offset
+            if 0 <= start < end and text[start:end].strip() == "-":
+                yield Edit(_cut(text, start, end, ""), "sign", "the sign does not belong here")
         if isinstance(found, m.Sum):
             for term, sign in zip(found.terms[1:], found.signs[1:], strict=True):
                 place = text.rfind(sign, 0, max(0, term.span.start - offset))

@@ -42,8 +42,12 @@ class Context:
     ranks: dict[str, int] = field(default_factory=dict)
     sizes: dict[str, list[int]] = field(default_factory=dict)
     lettered: set[str] = field(default_factory=set)
+    by_section: dict[int, Context] = field(default_factory=dict)
     declared_extents: set[str] = field(default_factory=set)
     used: Counter[str] = field(default_factory=Counter)
+    declared: set[str] = field(default_factory=set)
+    future: dict[str, m.Math] = field(default_factory=dict)
+    exact: dict[str, list[int]] = field(default_factory=dict)
     met: set[str] = field(default_factory=set)
     values: dict[str, int] = field(default_factory=dict)
     base: int = 1
@@ -70,7 +74,8 @@ class Context:
 
     def is_loss(self, name: str) -> bool:
         """Whether a name means the loss: it is called one, and is no tensor with axes."""
-        return name in LOSSES and name not in self.shapes and (name not in self.defined or name in CONCRETE)
+        axes = bool(self.shapes.get(name))
+        return name in LOSSES and not axes and (name not in self.defined or name in CONCRETE)
 
     def extent(self, node: m.Math) -> Affine:
         """An extent as a declaration writes it."""
@@ -85,7 +90,21 @@ class Context:
     def declare(self, item: Declaration) -> None:
         """Take a declared shape."""
         if not item.open:
+            self.declared.add(item.name)
             self.shapes[item.name] = tuple(map(self.extent, item.extents))
+
+    def enter(self, top: int) -> None:
+        """Begin a part of the page: names that it only uses with numbers have the axes that these show."""
+        local = self.by_section.get(top, Context())
+        for name, counted in local.sizes.items():
+            sizes = local.exact.get(name, counted)
+            if not sizes or name in local.lettered or len(sizes) != local.ranks[name]:
+                continue
+            self.shapes[name] = tuple(map(as_affine, sizes))
+            self.abstract.pop(name, None)
+            if name in self.defined:
+                self.defined = {own: found for own, found in self.defined.items() if own != name}
+                self.order = [own for own in self.order if own != name]
 
     def soft(self, name: str) -> Affine:
         """The extent that a bound names: declared, or whatever it has to be."""
@@ -103,13 +122,19 @@ def survey(notes: Notes) -> Context:
     for reading in notes.formulas:
         if reading.formula is None:
             continue
+        top = reading.section[0].line if reading.section else 0
+        local = context.by_section.setdefault(top, Context())
         formula = next(reading.formula.readings(1))
         for node in nodes(formula.statements):
             if isinstance(node, m.Name):
                 context.used[node.name] += 1
             zero = zero or _from_zero(node)
             _rank(node, context)
+            _rank(node, local)
     context.base = 0 if zero else 1
+    for definition in reversed(notes.declarations.definitions):
+        if definition.indices is None:
+            context.future[definition.name] = definition.body
     for value in notes.declarations.values:
         if value.value.isdigit():
             context.values[value.name] = int(value.value)
@@ -138,6 +163,8 @@ def _rank(node: m.Math, context: Context) -> None:
     if isinstance(node, m.Indexed) and isinstance(node.base, m.Name):
         context.ranks[node.base.name] = max(len(node.positions), context.ranks.get(node.base.name, 0))
         _count(node, node.base.name, context)
+    elif isinstance(node, (m.Tuple, m.Matrix)):
+        _exact(node, context)
     elif isinstance(node, m.Product):
         for n, sign in enumerate(node.signs):
             if sign == "@":
@@ -150,6 +177,18 @@ def _rank(node: m.Math, context: Context) -> None:
             name = node.function.name
             if name not in LOSSES and all(isinstance(a, (m.Name, m.Indexed)) for a in node.arguments):
                 context.ranks.setdefault(name, len(node.arguments))
+
+
+def _exact(node: m.Tuple | m.Matrix, context: Context) -> None:
+    """The axes of what is listed entry by entry: ``(x_{1,1}, x_{1,2})``."""
+    items = node.items if isinstance(node, m.Tuple) else [entry for row in node.rows for entry in row.entries]
+    entries = [item for item in items if isinstance(item, m.Indexed) and isinstance(item.base, m.Name)]
+    names = {show(entry.base) for entry in entries}
+    places = [[int(show(p)) for p in entry.positions if show(p).isdigit()] for entry in entries]
+    if len(entries) == len(items) and len(names) == 1 and len({len(p) for p in places}) == 1 and places[0]:
+        name, found = names.pop(), [max(column) for column in zip(*places, strict=True)]
+        before = context.exact.get(name, found)
+        context.exact[name] = [max(pair) for pair in zip(before, found, strict=False)]
 
 
 def _count(node: m.Indexed, name: str, context: Context) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from covector.calculus.build import add, equal, mul, number
-from covector.ir import Affine, Apply, Expr, Index, Input, Read, Reduce, as_affine
+from covector.ir import Affine, Apply, Expr, Index, Input, Read, Reduce, Symbol, as_affine
 from covector.notation.syntax import Span
 from covector.notes import math as m
 from covector.notes.context import Context
@@ -227,9 +227,20 @@ class Translator(Derivatives):
                                   binding.span)
             if not self.extents.unify(extent, wanted):
                 raise self.wrong_bound(binding, name, extent, wanted)
+            self.same_name(binding, name, wanted)
         index = Index(name, self.extents.resolve(extent))
         self.bound.append((name, index))
         return index
+
+    def same_name(self, binding: m.Binding, name: str, wanted: Affine) -> None:
+        """Raise where a bound names an extent that the page declares nowhere, and the axis has a declared one."""
+        true = self.extents.resolve(wanted).atom
+        own = [n.name for n in m.walk(binding.upper) if isinstance(n, m.Name)] if binding.upper is not None else []
+        declared = self.context.declared_extents
+        if isinstance(true, Symbol) and true.name in declared and own and not set(own) & declared:
+            assert binding.upper is not None
+            message = f"{name} runs over {true.name}, and {own[0]} is declared nowhere"
+            raise MisfitError(message, binding.upper.span, "wrong bound")
 
     def wrong_bound(self, binding: m.Binding, name: str, extent: Affine, wanted: Affine) -> MisfitError:
         """The bound of a sum is not that of the axis."""

@@ -108,6 +108,9 @@ class Derivatives(Names):
             raise UnreadError("derivatives of higher order are not checked", node.span)
         by = node.by[0]
         name, positions, flipped = self.target(by)
+        abstract = self.abstract(node.of, name)
+        if abstract is not None:
+            return abstract
         if self.is_loss_node(node.of):
             value = self.gradient(name, node)
             value = transposed(value) if flipped else value
@@ -116,11 +119,8 @@ class Derivatives(Names):
 
     def jacobian(self, node: m.Derivative, name: str, positions: tuple[m.Math, ...] | None, flipped: bool) -> Value:
         """The derivative of something that is not the loss."""
-        abstract = self.abstract(node.of, name)
-        if abstract is not None:
-            return abstract
         with self.holding(name):
-            of = self.value(node.of)
+            of = self.value(self.spelt_out(node.of, name))
             shape = self.shape_of(name)
         value = self.differentiated(of, name, shape)
         if flipped:
@@ -133,7 +133,23 @@ class Derivatives(Names):
         if not own:
             return last
         first_positions = self.placed_all(positions, shape, name)
-        return Value(of.shape, lambda at: value.at((*at, *first_positions)))
+        return Value(of.shape, lambda at: value.at((*at, *first_positions)), own)
+
+    def spelt_out(self, of: m.Math, name: str) -> m.Math:
+        """For ``C`` where C does not depend on ``name``, but ``Cost`` does: that."""
+        if not isinstance(of, m.Name) or len(of.name) != 1 or of.name == name:
+            return of
+        tensor = Input(name, self.shape_of(name), "float64")
+        for other in (of.name, *reversed(self.context.order)):
+            if other not in self.context.defined or not other.startswith(of.name) or other in self.busy:
+                continue
+            value = self.definition(other)
+            probe = value.at(as_indices(self.extents, value.shape))
+            if any(isinstance(n, Read) and n.tensor is tensor for n in walk(probe)):
+                if other != of.name:
+                    self.note(f"{of.name} is read as {other}")
+                return m.Name(of.span, other)
+        return of
 
     def placed_all(self, positions: tuple[m.Math, ...], shape: tuple[Affine, ...], name: str) -> Positions:
         """Every position as a place."""
@@ -151,17 +167,20 @@ class Derivatives(Names):
             body = rename_bound(of.at(positions[:own]), frozenset(i for p in positions for i in free(p)))
             return self.released(partial(body, tensor, by), tensor)
 
-        return Value((*of.shape, *shape), at, own if own and shape else None)
+        return Value((*of.shape, *shape), at, own or None)
 
     def released(self, expr: Expr, tensor: Input) -> Expr:
         """An expression in which what was held is again what the page defines it as."""
         name = tensor.name
-        if name in self.held or name in self.busy or name not in self.context.defined:
+        if name in self.held or name in self.busy:
             return expr
-        value = self.definition(name)
+        value = self.definition(name) if name in self.context.defined else self.capital(name)
+        if value is None or len(value.shape) != len(tensor.shape):
+            return expr
+        there = value
 
         def change(node: object) -> object:
-            return value.at(node.positions) if isinstance(node, Read) and node.tensor is tensor else node
+            return there.at(node.positions) if isinstance(node, Read) and node.tensor is tensor else node
 
         found: Expr = transform(expr, change)
         return found
@@ -197,7 +216,8 @@ class Derivatives(Names):
             own = out[1:] if len(out) > 1 else out
             if len(out) > 1:
                 return Value(own, lambda at: summed(self.extents, out[0], lambda k: Read(tensor, (k, *at))))
-        tensor = Input(SEED if shape or self.is_tensor(name) else f"∂L/∂{name}", shape, "float64")
+        seeded = name in self.context.defined or not self.context.defined
+        tensor = Input(SEED if seeded else f"∂L/∂{name}", shape, "float64")
         return Value(shape, lambda at: Read(tensor, at))
 
     def out_shape(self) -> tuple[Affine, ...]:
@@ -252,8 +272,10 @@ class Derivatives(Names):
 
     def by_entries(self, name: str, node: m.Math) -> Value | None:
         """The gradient by a matrix of entries, entry by entry."""
-        for one in self.context.defined.get(name, ()):
-            body = one.body
+        bodies = [one.body for one in self.context.defined.get(name, ())]
+        if not bodies and name in self.context.future:
+            bodies = [self.context.future[name]]
+        for body in bodies:
             if not isinstance(body, m.Matrix):
                 continue
             rows = [list(row.entries) for row in body.rows]

@@ -40,6 +40,16 @@ def index_name(node: m.Math) -> str:
     return "_".join(part for part in show(node).replace("]", "").replace(" ", "").split("[") if part)
 
 
+def is_numbered(found: Defined) -> bool:
+    """Whether a definition is that of one entry."""
+    return found.indices is not None and any(isinstance(p, m.Number) for p in found.indices)
+
+
+def names_in(body: m.Math, name: str) -> bool:
+    """Whether a tree has a name."""
+    return any(isinstance(node, m.Name) and node.name == name for node in m.walk(body))
+
+
 class Names:
     """The part of the translator that is about names."""
 
@@ -122,7 +132,8 @@ class Names:
 
     def shape_of(self, name: str) -> tuple[Affine, ...]:
         """The shape of a tensor: what defines it says it, or a declaration."""
-        declared = self.context.shape(name) if name not in self.context.defined else self.context.shapes.get(name)
+        known = name in self.context.defined
+        declared = self.context.shapes.get(name) if known else self.context.shape(name)
         if declared is not None:
             return tuple(map(self.extents.resolve, declared))
         if name in self.context.defined and name not in self.busy:
@@ -136,6 +147,8 @@ class Names:
     def definition(self, name: str) -> Value:
         """The value of a defined name: of several definitions, the one that reads what is held."""
         found = self.context.defined[name]
+        if all(is_numbered(one) for one in found):
+            return self.numbered(name)
         wanted = next((one for one in found if self.reads_held(one.body)), found[0])
         self.busy.append(name)
         bound, self.bound = self.bound, []
@@ -144,6 +157,26 @@ class Names:
         finally:
             self.busy.pop()
             self.bound = bound
+
+    def numbered(self, name: str) -> Value:
+        """What is defined entry by entry."""
+        shape = self.context.shape(name) or ()
+        found: dict[tuple[int, ...], Value] = {}
+        for one in self.context.defined[name]:
+            key = tuple(self.position(p).constant for p in one.indices or ())
+            self.busy.append(name)
+            try:
+                found[key] = self.value(one.body)
+            finally:
+                self.busy.pop()
+
+        def at(positions: Positions) -> object:
+            key = tuple(p.constant for p in positions if p.is_constant)
+            if key in found and len(key) == len(positions):
+                return found[key].at(())
+            return Read(Input(name, shape, "float64"), positions)
+
+        return Value(shape, at)  # type: ignore[arg-type]
 
     def reads_held(self, body: m.Math) -> bool:
         """Whether a body reads what is held itself."""
@@ -181,7 +214,10 @@ class Names:
 
     def index(self, name: str) -> Index:
         """The index that a letter in a position means: bound by a sum, or free."""
-        name = self.same.get(name, name)
+        for own, other in self.same.items():
+            if name == own or name.endswith(f"_{own}"):
+                name = name[: len(name) - len(own)] + other
+                break
         for own, index in reversed(self.bound):
             if own == name:
                 return Index(index.name, self.extents.resolve(index.extent))
@@ -242,20 +278,24 @@ class Names:
             numbers = one.indices is not None and any(isinstance(p, m.Number) for p in one.indices)
             if numbers and [show(p) for p in one.indices or ()] == [show(p) for p in node.positions]:
                 return self.value(one.body)
-        upper = name[:1].upper() + name[1:]
-        if name in context.defined or name in context.shapes or upper == name:
-            return None
-        if upper in context.defined and upper not in self.busy and not self.made_of(upper, name):
-            return self.element(self.definition(upper), node.positions, node, upper)
-        return None
+        whole = self.capital(name)
+        return None if whole is None else self.element(whole, node.positions, node, name)
 
-    def made_of(self, name: str, entry: str) -> bool:
-        """Whether a matrix is defined by entries of that name."""
-        return any(
-            isinstance(node, m.Name) and node.name == entry
-            for one in self.context.defined[name]
-            for node in m.walk(one.body)
-        )
+    def capital(self, name: str) -> Value | None:
+        """For ``e`` where only ``E`` is defined, and not by entries called e: its value."""
+        upper, context = name[:1].upper() + name[1:], self.context
+        if name in context.defined or upper == name or upper in self.busy or upper not in context.defined:
+            return None
+        found = [one for one in context.defined[upper] if not names_in(one.body, name)]
+        if not found or len(found[0].indices or ()) > 0:
+            return None
+        self.busy.append(upper)
+        bound, self.bound = self.bound, []
+        try:
+            return squeezed(self.extents, self.defined_as(next((o for o in found if self.reads_held(o.body)), found[0])))
+        finally:
+            self.busy.pop()
+            self.bound = bound
 
     def element(self, value: Value, positions: tuple[m.Math, ...], node: m.Math, name: str) -> Value:
         """The element of a value at some positions; ``:`` keeps an axis."""
