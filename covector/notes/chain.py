@@ -11,19 +11,20 @@ from covector.errors import CovectorError
 from covector.notes import math as m
 from covector.notes.chain_claims import Claims, Conditions, Term
 from covector.notes.chain_define import defined_by, entry_definition, new_names, own_entries, solved, states_of
-from covector.notes.context import CONCRETE, Context, Defined, survey
+from covector.notes.context import CONCRETE, COTANGENTS, Context, Defined, survey
 from covector.notes.declarations import Declaration
 from covector.notes.formula import Formula, Statement
 from covector.notes.page import Heading, Paragraph, Prose
 from covector.notes.read import Notes, Reading
 from covector.notes.show import show
 from covector.notes.translate import FUNCTIONS, SUMS
-from covector.notes.translate_names import COTANGENTS, index_name
+from covector.notes.translate_names import index_name
 from covector.notes.translate_values import MisfitError, UnreadError, Value
 from covector.notes.verdicts import Answer, Checked
 
 READINGS = 6
 _WHEN = re.compile(r"(?:当|若|如果|when|where|if|for|case|unless)\s*$", re.IGNORECASE)
+_ORDER: tuple[Answer, ...] = ("wrong", "not understood", "agrees", "proved")
 _BAD = {"wrong": 2, "not understood": 3}
 
 
@@ -43,9 +44,9 @@ class Outcome:
     def answer(self) -> Answer:
         """The answer that counts for the formula."""
         found = {verdict.verdict for verdict in self.verdicts}
-        for answer in ("wrong", "not understood", "agrees", "proved"):
+        for answer in _ORDER:
             if answer in found:
-                return answer  # type: ignore[return-value]
+                return answer
         return "states"
 
 
@@ -325,6 +326,9 @@ class Walker:
         if len(terms) > 2:
             terms = [terms[0], *(term for term in terms[1:] if not own_entries(term.node, name))]
         body = terms[1].node
+        if isinstance(body, m.Number) and name in self.context.values:
+            outcome.says.append(f"{name} is {body.text}")
+            return True
         if self.opaque(name, body, outcome):
             return True
         if any(isinstance(n, m.Name) and n.name == name for n in m.walk(body)) and indices is None:
@@ -373,7 +377,8 @@ class Walker:
             return
         extents = self.context.extents
         if len(declared) != len(value.shape) or not all(map(extents.unify, declared, value.shape)):
-            said, wanted = (" × ".join(repr(extents.resolve(e)) for e in s) or "a number" for s in (value.shape, declared))
+            shapes = (value.shape, declared)
+            said, wanted = (" × ".join(repr(extents.resolve(e)) for e in s) or "a number" for s in shapes)
             raise MisfitError(f"{item.name} is declared as {wanted}, and this is {said}", terms[1].node.span)
 
     def rest(self, item: Defined, terms: list[Term], outcome: Outcome) -> None:
@@ -416,6 +421,3 @@ class Walker:
     def is_here(self, item: Declaration) -> bool:
         """Whether a declaration stands in this formula, or was made in words before it."""
         return item.line >= (self.section[-1] if self.section else 0) and item.line <= self.reading.snippet.line + 40
-
-
-__all__ = ["FUNCTIONS", "Outcome", "Walker"]

@@ -9,9 +9,10 @@ from covector.checker.verdict import Cause, Verdict
 from covector.errors import CovectorError
 from covector.notes import math as m
 from covector.notes.chain_compare import Equality, compare, equal_at_points, statements, verdict_of
-from covector.notes.chain_repairs import edits
 from covector.notes.chain_define import chain_rule
-from covector.notes.context import Context
+from covector.notes.chain_repairs import edits
+from covector.notes.chain_truth import right_form
+from covector.notes.context import COTANGENTS, Context
 from covector.notes.latex import read_formula
 from covector.notes.page import Snippet
 from covector.notes.translate import Translator
@@ -168,14 +169,26 @@ class Claims:
             if time.monotonic() > until:
                 break
             if self.holds(edit.text, terms, n):
-                cause = Cause(edit.cause, f"{verdict.cause.sentence}: {edit.sentence}" if keep and verdict.cause
-                              else edit.sentence)
-                if verdict.cause is not None and verdict.cause.name not in ("unknown", "shapes that cannot be") and (
-                    not keep
+                cause = Cause(
+                    edit.cause,
+                    f"{verdict.cause.sentence}: {edit.sentence}" if keep and verdict.cause else edit.sentence,
+                )
+                if (
+                    verdict.cause is not None
+                    and verdict.cause.name not in ("unknown", "shapes that cannot be")
+                    and (not keep)
                 ):
                     cause = verdict.cause
                 return replace(verdict, cause=cause, suggestion=self.right(terms, n, edit.text.strip()))
+        if verdict.suggestion is None and isinstance(terms[0].node, (m.Derivative, m.Differential)) and n:
+            form = right_form(self.translator, true, self.cotangent())
+            if form is not None:
+                return replace(verdict, suggestion=self.right(terms, n, form))
         return verdict
+
+    def cotangent(self) -> str:
+        """What the page calls the gradient by the output."""
+        return next((name for name in COTANGENTS if self.context.used[name]), "G")
 
     def bound(self, terms: list[Term]) -> list[str]:
         """The letters that sums bind."""

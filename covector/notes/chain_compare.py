@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from covector.calculus.build import NOT, equal, mul
@@ -46,9 +45,9 @@ def compare(translator: Translator, true: Value, claimed: Value, unequal: list[t
     """Whether a claimed value is the true one."""
     extents = translator.extents
     if claimed.is_number and true.shape and _constant(claimed):
-        claimed = Value(true.shape, lambda at, value=claimed: value.at(()))  # type: ignore[misc]
+        claimed = spread(claimed, true)
     elif true.is_number and claimed.shape and _constant(true):
-        true = Value(claimed.shape, lambda at, value=true: value.at(()))  # type: ignore[misc]
+        true = spread(true, claimed)
     if len(true.shape) != len(claimed.shape):
         short = as_rule(translator, true, claimed)
         if short is not None:
@@ -67,6 +66,11 @@ def compare(translator: Translator, true: Value, claimed: Value, unequal: list[t
         return Equality(Finding("wrong", shapes_differ=True), message=message)
     sides = statements(translator, true, claimed, unequal)
     return Equality(decide(sides[1], sides[0]), sides[1], sides[0])
+
+
+def spread(value: Value, like: Value) -> Value:
+    """A number at every position."""
+    return Value(like.shape, lambda _: value.at(()))
 
 
 def missing_sum(translator: Translator, true: Value, claimed: Value) -> str:

@@ -34,6 +34,7 @@ def edits(text: str, node: m.Math, offset: int, letters: list[str], extents: lis
 
 def _all(text: str, node: m.Math, offset: int, letters: list[str], extents: list[str]) -> Iterator[Edit]:
     yield from _bounds(text, node, offset, extents)
+    yield from _denominators(text, node, offset)
     yield from _numbers(text, node, offset)
     yield from _letters(text, node, offset, letters)
     yield from _signs(text, node, offset)
@@ -89,6 +90,21 @@ def _numbers(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
                 yield from _several(text, [_at(place, offset)], new, place.text)
 
 
+def _denominators(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
+    """All derivatives by the same thing."""
+    found = [n for n in m.walk(node) if isinstance(n, m.Derivative) and len(n.by) == 1]
+    if len({show(n.by[0]) for n in found}) < 2:
+        return
+    for one in found[:3]:
+        start, end = _at(one.by[0], offset)
+        wanted, changed = text[start:end], text
+        for other in sorted(found, key=lambda n: n.by[0].span.start, reverse=True):
+            a, b = _at(other.by[0], offset)
+            changed = _cut(changed, a, b, wanted)
+        sentence = f"every entry is a derivative by {show(one.by[0])}"
+        yield Edit(changed, "wrong denominator", sentence)
+
+
 def _several(text: str, spans: list[tuple[int, int]], new: str, old: str) -> Iterator[Edit]:
     changed = text
     for start, end in sorted(set(spans), reverse=True):
@@ -105,7 +121,8 @@ def _letters(text: str, node: m.Math, offset: int, letters: list[str]) -> Iterat
         start, end = _at(place, offset)
         base = show(of.base if isinstance(of, m.Indexed) else of.function)  # type: ignore[attr-defined]
         for letter in letters:
-            if isinstance(place, m.Name) and letter != place.name and text[start:end].strip() == place.name:
+            assert isinstance(place, m.Name)
+            if letter != place.name and text[start:end].strip() == place.name:
                 sentence = f"the index of {base} is {place.name} where {letter} belongs"
                 yield Edit(_cut(text, start, end, letter), "wrong index", sentence)
                 yield Edit(
@@ -152,7 +169,9 @@ def _products(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
                 f"{_turn(turned)} {sign.strip()} {bare}", f"{turned} {sign.strip()} {_turn(bare)}",
                 f"{_turn(two)} {sign.strip()} {_turn(one)}",
             ):  # fmt: skip
-                yield Edit(text[:a] + new + text[d:], "transposed", "as it stands, this is the transpose of what is true")
+                yield Edit(
+                    text[:a] + new + text[d:], "transposed", "as it stands, this is the transpose of what is true"
+                )
 
 
 def _turn(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 from covector.calculus.build import add, equal, mul, number
 from covector.ir import Affine, Apply, Expr, Index, Input, Read, Reduce, Symbol, as_affine
@@ -206,9 +207,7 @@ class Translator(Derivatives):
         axis %= len(body.shape)
         index = Index(f"r{len(self.bound)}_{node.span.start}", self.extents.resolve(body.shape[axis]))
         shape = (*body.shape[:axis], *body.shape[axis + 1 :])
-        return Value(
-            shape, lambda at: Reduce("sum", (index,), body.at((*at[:axis], as_affine(index), *at[axis:])))
-        )
+        return Value(shape, lambda at: Reduce("sum", (index,), body.at((*at[:axis], as_affine(index), *at[axis:]))))
 
     def bind(self, binding: m.Binding, node: m.Math) -> Index:
         """The index that a sum binds."""
@@ -223,8 +222,9 @@ class Translator(Derivatives):
             lower = self.integer(binding.lower) if binding.lower is not None else as_affine(self.context.base)
             wanted = self.integer(binding.upper, soft=True) - lower + 1
             if lower.is_constant and lower.constant != self.context.base:
-                raise UnreadError(f"the sum begins at {lower}, where the page counts from {self.context.base}",
-                                  binding.span)
+                raise UnreadError(
+                    f"the sum begins at {lower}, where the page counts from {self.context.base}", binding.span
+                )
             if not self.extents.unify(extent, wanted):
                 raise self.wrong_bound(binding, name, extent, wanted)
             self.same_name(binding, name, wanted)
@@ -270,7 +270,7 @@ class Translator(Derivatives):
             return constant(sum_of_all(self.extents, body))
         return self.sum_over(node, body, int(show(axis)))
 
-    def tuple(self, node: m.Tuple) -> Value:
+    def listed(self, node: m.Tuple) -> Value:
         """``(a, b)``: a row of numbers."""
         values = [self.value(item) for item in node.items]
         if any(value.shape for value in values):
@@ -319,7 +319,7 @@ def _named(name: str) -> Callable[[Expr], Expr]:
     return lambda x: Apply(SCALARS[name], (x,))
 
 
-_RULES: dict[type[m.Math], Callable[[Translator, m.Math], Value]] = {
+_RULES: dict[type[m.Math], Callable[[Any, Any], Value]] = {
     m.Number: Translator.number,
     m.Name: Translator.name,
     m.Sum: Translator.sum,
@@ -333,8 +333,8 @@ _RULES: dict[type[m.Math], Callable[[Translator, m.Math], Value]] = {
     m.Derivative: Translator.derivative,
     m.Differential: Translator.differential,
     m.Reduction: Translator.reduction,
-    m.Tuple: Translator.tuple,
+    m.Tuple: Translator.listed,
     m.Matrix: Translator.matrix,
     m.Absolute: Translator.absolute,
     m.Norm: Translator.norm,
-}  # type: ignore[dict-item]
+}

@@ -279,8 +279,9 @@ class Derivatives(Names):
             if not isinstance(body, m.Matrix):
                 continue
             rows = [list(row.entries) for row in body.rows]
-            bases = {e.base.name for row in rows for e in row if isinstance(e, m.Indexed) and isinstance(e.base, m.Name)}
-            if len(bases) == 1 and all(isinstance(e, m.Indexed) for row in rows for e in row):
+            flat = [entry for row in rows for entry in row]
+            bases = {e.base.name for e in flat if isinstance(e, m.Indexed) and isinstance(e.base, m.Name)}
+            if len(bases) == 1 and all(isinstance(e, m.Indexed) for e in flat):
                 (base,) = bases
                 whole = self.gradient(base, node)
                 return grid([[self.element(whole, e.positions, e, base) for e in row] for row in rows])  # type: ignore[attr-defined]
@@ -291,7 +292,7 @@ class Derivatives(Names):
         if len(name) != 1:
             return None
         for other in reversed(self.context.order):
-            if other != name and other != loss and len(other) > 1 and other.startswith(name):
+            if other not in (name, loss) and len(other) > 1 and other.startswith(name):
                 found = self.through(loss, other, seeded=False)
                 if found is not None:
                     self.note(f"{name} is read as {other}")
@@ -306,7 +307,7 @@ class Derivatives(Names):
         own = next((key for key, (function, _) in known.items() if of.name in (key, function)), None)
         if own is None or own in self.context.defined:
             return None
-        terms = []
+        terms: list[Expr] = []
         for argument in known[own][1]:
             if not isinstance(argument, m.Name):
                 return None

@@ -84,6 +84,8 @@ class Names:
             return self.input(name)
         if name in context.defined and name not in self.busy:
             return self.definition(name)
+        if name not in context.declared and (found := self.short_cotangent(name, node)) is not None:
+            return found
         if name not in context.shapes:
             self.misspelt(name, node)
         if name in context.shapes or (name in context.ranks and name not in COTANGENTS):
@@ -110,6 +112,10 @@ class Names:
         if name in COTANGENTS and self.context.order:
             out = self.output()
             return self.gradient(out, node) if out is not None else None
+        return self.short_cotangent(name, node)
+
+    def short_cotangent(self, name: str, node: m.Math) -> Value | None:
+        """The gradient by y that ``dy`` means."""
         if len(name) > 1 and name[0] == "d" and (name[1:] in self.context.defined or name[1:] in self.context.shapes):
             return self.gradient(name[1:], node)
         return None
@@ -292,7 +298,8 @@ class Names:
         self.busy.append(upper)
         bound, self.bound = self.bound, []
         try:
-            return squeezed(self.extents, self.defined_as(next((o for o in found if self.reads_held(o.body)), found[0])))
+            chosen = next((one for one in found if self.reads_held(one.body)), found[0])
+            return squeezed(self.extents, self.defined_as(chosen))
         finally:
             self.busy.pop()
             self.bound = bound
@@ -305,7 +312,8 @@ class Names:
             said = " × ".join(repr(self.extents.resolve(e)) for e in value.shape) or "a number"
             axes = "axis" if len(value.shape) == 1 else "axes"
             message = f"{name} has {len(value.shape)} {axes} ({said}), and {len(positions)} of its indices are written"
-            raise MisfitError(message, node.span, "missing index" if len(positions) < len(value.shape) else "extra index")
+            fewer = len(positions) < len(value.shape)
+            raise MisfitError(message, node.span, "missing index" if fewer else "extra index")
         at: list[Affine | None] = []
         for n, position in enumerate(positions):
             at.append(None if isinstance(position, m.Slice) else self.placed(position, value.shape[n], name, n))

@@ -148,9 +148,7 @@ def stretched(extents: Extents, value: Value, rank: int) -> Callable[[Positions]
     def at(positions: Positions) -> Expr:
         own = positions[rank - len(value.shape) :]
         zero = as_affine(0)
-        return value.at(
-            tuple(zero if is_one(extents.resolve(e)) else p for e, p in zip(value.shape, own, strict=True))
-        )
+        return value.at(tuple(zero if is_one(extents.resolve(e)) else p for e, p in zip(value.shape, own, strict=True)))
 
     return at
 

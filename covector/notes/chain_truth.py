@@ -1,0 +1,61 @@
+"""The right form of a term, derived, where no single change to what was written gives it."""
+
+from __future__ import annotations
+
+from covector.calculus.rules import simplify
+from covector.errors import CovectorError
+from covector.ir import Affine, Compute, Expr, Index, Input, Read, Reduce, as_affine, transform, walk
+from covector.ir.walk import substitute
+from covector.matrix import matrix_form
+from covector.notation.print import text
+from covector.notes.chain_compare import statements
+from covector.notes.translate import Translator
+from covector.notes.translate_derivatives import SEED
+from covector.notes.translate_values import Value
+
+MOST_NODES = 60
+_LETTERS = "pqrstuvklmnabcdegh"
+
+
+def right_form(translator: Translator, true: Value, cotangent: str) -> str | None:
+    """What is true, in LaTeX with the letters of the page; None where that is too long to read."""
+    try:
+        statement, _ = statements(translator, true, true, [])
+        body = _lettered(simplify(statement.body), statement)
+        body = _named(body, cotangent)
+        if sum(1 for _ in walk(body)) > MOST_NODES:
+            return None
+        if true.shape:
+            form = matrix_form(Compute(statement.name, statement.indices, body))
+            return form.latex if form is not None else None
+        return text(body, "latex")
+    except (CovectorError, RecursionError, ValueError, KeyError):
+        return None
+
+
+def _named(body: Expr, cotangent: str) -> Expr:
+    def change(node: object) -> object:
+        if isinstance(node, Read) and isinstance(node.tensor, Input) and node.tensor.name == SEED:
+            return Read(Input(cotangent, node.tensor.shape, node.tensor.dtype), node.positions)
+        return node
+
+    found: Expr = transform(body, change)
+    return found
+
+
+def _lettered(body: Expr, statement: Compute) -> Expr:
+    """The body with letters for the indices that sums bind."""
+    taken = {index.name for index in statement.indices}
+    letters = iter([letter for letter in _LETTERS if letter not in taken])
+
+    def change(node: object) -> object:
+        if not isinstance(node, Reduce):
+            return node
+        new = tuple(Index(next(letters, index.name), index.extent) for index in node.indices)
+        placed: dict[Index, Affine] = {
+            old: as_affine(index) for old, index in zip(node.indices, new, strict=True) if old is not index
+        }
+        return Reduce(node.operation, new, substitute(node.body, placed))
+
+    found: Expr = transform(body, change)
+    return found
