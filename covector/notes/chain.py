@@ -266,11 +266,12 @@ class Walker:
         term = statement.terms[0]
         if isinstance(term, m.Tuple) and self.backward(term, outcome):
             return
-        if isinstance(term, (m.Derivative, m.Matrix, m.Product, m.Apply, m.Reduction)):
-            if self.reading.snippet.display or (isinstance(self.reading.block, Paragraph) and self.reading.block.bare):
-                self.head = Term(term, self.reading.snippet)
-                outcome.says.append("the left side of what follows")
-                return
+        block = self.reading.block
+        alone = self.reading.snippet.display or (isinstance(block, Paragraph) and block.bare)
+        if alone and isinstance(term, (m.Derivative, m.Matrix, m.Product, m.Apply, m.Reduction)):
+            self.head = Term(term, self.reading.snippet)
+            outcome.says.append("the left side of what follows")
+            return
         outcome.says.append("a name" if isinstance(term, (m.Name, m.Indexed)) else "an expression that is talked about")
 
     def backward(self, term: m.Tuple, outcome: Outcome) -> bool:

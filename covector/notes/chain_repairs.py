@@ -149,7 +149,7 @@ def _sums(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
             (a, b), (c, d) = _at(first, offset), _at(second, offset)
             if 0 <= a < b <= c < d:
                 swapped = text[:a] + text[c:d] + text[b:c] + text[a:b] + text[d:]
-                yield Edit(swapped, "summed over the wrong index", f"the indices of {show(found.base)} are swapped")
+                yield Edit(swapped, "swapped indices", f"the indices of {show(found.base)} are swapped")
 
 
 def _products(text: str, node: m.Math, offset: int) -> Iterator[Edit]:

@@ -24,7 +24,7 @@ def check_notes(text_or_path: str | Path, *, run_code: bool = False) -> PageVerd
     A path, or a text of one line that names a file ending in ``.md``, is read; any other text is the page itself.
     ``run_code`` runs its Python code fences, each in a process of its own with a time limit.
 
-    >>> page = check_notes("$y_i = x_i^2$\\n\\n$\\\\frac{\\\\partial L}{\\\\partial x_i} = x_i \\\\frac{\\\\partial L}{\\\\partial y_i}$")
+    >>> page = check_notes("$y_i = x_i^2$, $∂L/∂x_i = x_i ∂L/∂y_i$")
     >>> [found.answer for found in page.formulas]
     ['states', 'wrong']
     """

@@ -173,10 +173,10 @@ def _rank(node: m.Math, context: Context) -> None:
     elif isinstance(node, m.Transpose):
         _matrix(node, context)
     elif isinstance(node, m.Apply) and isinstance(node.function, m.Name):
-        if len(node.arguments) > 1 or isinstance(node.arguments[0], m.Indexed):
-            name = node.function.name
-            if name not in LOSSES and all(isinstance(a, (m.Name, m.Indexed)) for a in node.arguments):
-                context.ranks.setdefault(name, len(node.arguments))
+        name = node.function.name
+        elements = len(node.arguments) > 1 or isinstance(node.arguments[0], m.Indexed)
+        if elements and name not in LOSSES and all(isinstance(a, (m.Name, m.Indexed)) for a in node.arguments):
+            context.ranks.setdefault(name, len(node.arguments))
 
 
 def _exact(node: m.Tuple | m.Matrix, context: Context) -> None:

@@ -1,0 +1,66 @@
+"""Pages of our own: true as they are, and with mistakes planted in them, each of which must be found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from covector.notes.check import check_notes
+
+PAGES = Path(__file__).parent / "pages"
+NAMES = sorted(path.stem for path in PAGES.glob("*.md"))
+
+PLANTED = [
+    ("softmax", r"y_{ij} (\delta_{jk} - y_{ik})", r"y_{ij} (\delta_{jk} + y_{ik})"),
+    ("softmax", r"= y_{ik} (\frac{\partial L}", r"= y_{ij} (\frac{\partial L}"),
+    ("softmax", r"$= y_{ik} (", r"$= -y_{ik} ("),
+    ("matrix", r"\frac{\partial L}{\partial Y} W^T", r"W^T \frac{\partial L}{\partial Y}"),
+    ("matrix", r"X^T \frac{\partial L}{\partial Y}", r"\frac{\partial L}{\partial Y} X^T"),
+    ("matrix", "= W_{lj}", "= W_{jl}"),
+    ("matrix", r"X_{kl}} = 0", r"X_{kl}} = 1"),
+    ("nabla", "P - T$\n\n$\\nabla U", "T - P$\n\n$\\nabla U"),
+    ("nabla", "H^T @ G", "A^T @ G"),
+    ("nabla", r"\nabla H = G @ U^T", r"\nabla H = G @ U"),
+    ("nabla", r"\frac{1}{2} \sum", r"\sum"),
+    ("layernorm", r"\delta_{jk} - \frac{1}{D}$", r"\delta_{jk}$"),
+    ("layernorm", r"- \frac{1}{D} \sum_{j=0}^{D-1} \frac", r"- \sum_{j=0}^{D-1} \frac"),
+    ("convolution", r"\partial w_k} = x_{i+k}$", r"\partial w_k} = x_{i}$"),
+    ("convolution", r"\partial y_i} x_{i+k}$", r"\partial y_i} x_{i-k}$"),
+    ("logistic", "(p_i - t_i) X_{ij}$", "(t_i - p_i) X_{ij}$"),
+    ("logistic", "= p_i (1 - p_i)", "= p_i"),
+]
+CAUSES = [
+    ("matrix", "= W_{lj}", "= W_{jl}", "swapped indices"),
+    ("nabla", r"G @ U^T$", r"2 G @ U^T$", "factor 2"),
+    ("logistic", "(p_i - t_i) X_{ij}$", "(t_i - p_i) X_{ij}$", "sign"),
+]
+
+
+def source(name: str) -> str:
+    return (PAGES / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_true_pages_are_not_accused(name: str) -> None:
+    page = check_notes(PAGES / f"{name}.md")
+    assert page.counts["wrong"] == 0, str(page)
+    assert page.counts["not understood"] == 0, str(page)
+    assert page.counts["proved"] + page.counts["agrees"] >= 2
+    assert page
+
+
+@pytest.mark.parametrize(("name", "old", "new"), PLANTED)
+def test_planted_mistakes_are_found(name: str, old: str, new: str) -> None:
+    text = source(name)
+    assert text.count(old) == 1
+    page = check_notes(text.replace(old, new))
+    assert page.wrong, str(page)
+    assert not page
+
+
+@pytest.mark.parametrize(("name", "old", "new", "cause"), CAUSES)
+def test_causes_are_named(name: str, old: str, new: str, cause: str) -> None:
+    page = check_notes(source(name).replace(old, new, 1))
+    found = {verdict.cause.name for one in page.wrong for verdict in one.verdicts if verdict.cause is not None}
+    assert cause in found, str(page)
