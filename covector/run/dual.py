@@ -58,7 +58,7 @@ class DualEvaluation(Evaluation):
         ranges: Mapping[Index, tuple[int, int]],
         derivative_of: DerivativeOf,
     ) -> None:
-        super().__init__(values, extents, ranges)
+        super().__init__(values, extents, ranges, strict=False)
         self.tangents, self.derivative_of = tangents, derivative_of
 
     def tangent(self, expr: Expr, scope: tuple[Index, ...]) -> Array | None:
