@@ -10,6 +10,7 @@ from covector.checker.verdict import Cause, Verdict
 from covector.errors import CovectorError
 from covector.notes import math as m
 from covector.notes.chain_claims import Claims, Conditions, Term
+from covector.notes.chain_declare import own_extent, same_extents
 from covector.notes.chain_define import defined_by, entry_definition, new_names, own_entries, solved, states_of
 from covector.notes.context import CONCRETE, COTANGENTS, Context, Defined, survey
 from covector.notes.declarations import Declaration
@@ -61,23 +62,7 @@ class Walker:
         self.local: Conditions | None = None
         self.reading: Reading
         self.section: tuple[int, ...] = ()
-        self.prepare()
-
-    def prepare(self) -> None:
-        """Extents that are the same because one tensor is another: ``A = input`` makes A's those of input."""
-        last = {item.name: item for item in self.waiting if not item.open}
-        for item in self.notes.declarations.definitions:
-            body = item.body
-            flipped = isinstance(body, m.Transpose)
-            body = body.operand if isinstance(body, m.Transpose) else body
-            if item.indices is None and isinstance(body, m.Name) and item.name in last and body.name in last:
-                own = [self.context.extent(e) for e in last[item.name].extents]
-                other = [self.context.extent(e) for e in last[body.name].extents]
-                for left, right in zip(own, other[::-1] if flipped else other, strict=False):
-                    symbol = left.atom
-                    if symbol is not None and left != right:
-                        self.context.extents.loose.add(symbol)  # type: ignore[arg-type]
-                        self.context.extents.unify(left, right)
+        same_extents(notes, self.context)
 
     def checked(self, reading: Reading) -> Checked:
         """The verdict on one formula."""
@@ -191,28 +176,9 @@ class Walker:
         if isinstance(space, m.Space) and isinstance(name, m.Name):
             own = next((e for e in space.extents if show(e) == name.name), None)
             if own is not None:
-                outcome.verdicts.append(self.own_extent(statement, name, own))
+                outcome.verdicts.append(own_extent(self.notes, self.reading, statement, own))
                 return
         outcome.says.append("a declaration")
-
-    def own_extent(self, statement: Statement, name: m.Name, own: m.Math) -> Verdict:
-        """An extent that has the name of its tensor: with the right one, where a product says it."""
-        line, column = self.reading.snippet.place(own.span.start)
-        message = f"the extent {show(own)} has the name of the tensor itself"
-        right = None
-        for other in self.notes.declarations.definitions:
-            body = other.body
-            if isinstance(body, m.Product) and len(body.factors) == 2 and show(body.factors[1]) == name.name:
-                before = self.notes.declarations.shape(show(body.factors[0]))
-                if before is not None and before.extents:
-                    text = self.text(statement)
-                    place = own.span.start - statement.span.start
-                    length = own.span.end - own.span.start
-                    wanted = show(before.extents[-1])
-                    right = text[:place] + wanted + text[place + length :]
-                    message += f"; {show(body)} needs {wanted} rows, as many as {before.name} has columns"
-        cause = Cause("wrong extent", message)
-        return Verdict("wrong", self.text(statement), message, cause=cause, suggestion=right, line=line, column=column)
 
     def is_condition(self, statement: Statement) -> bool:
         """Whether an equality is between letters, in a heading or after 'when'."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from covector.calculus.build import NOT, equal, mul
@@ -136,7 +137,7 @@ def as_rule(translator: Translator, true: Value, claimed: Value) -> Equality | N
     upstream = translator.seed_value(true.shape[: true.split])
     node = translator.node
     gradient = contracted(extents, node, upstream, true)
-    forms = {
+    forms: dict[str, Callable[[], Value]] = {
         f"{SEED} M": lambda: matrix_product(extents, node, upstream, claimed),
         f"M {SEED}": lambda: matrix_product(extents, node, claimed, upstream),
         f"{SEED} ⊙ M": lambda: elementwise(extents, node, [upstream, claimed], mul, "the product"),

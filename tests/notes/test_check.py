@@ -1,0 +1,134 @@
+"""Notes checked: the five pages that people wrote, the answers, the copies, the command, hostile pages."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from covector.cli.app import app
+from covector.errors import CovectorError
+from covector.notes.annotate import html, markdown
+from covector.notes.check import check_notes
+from covector.notes.verdicts import PageVerdicts
+
+FOLDER = Path(__file__).resolve().parents[3] / "shared" / "notes"
+GOLDEN = Path(__file__).parent / "golden_verdicts"
+NAMES = ("autograd", "derivatives", "linear", "linear-channels", "regression")
+WRONG = {
+    "autograd": [51, 63, 75, 81, 201],
+    "derivatives": [136],
+    "linear": [14, 25, 49, 73, 77, 81, 121, 127, 129, 131, 133, 137, 143],
+    "linear-channels": [],
+    "regression": [101, 107, 125, 138, 170, 178],
+}
+BIAS = "# bias\n\n$Y \\in R^{n \\times c}$\n\n$b \\in R^{c}$\n\n$X \\in R^{n \\times c}$\n\n$Y = X + b$\n\n"
+
+
+def listing(page: PageVerdicts) -> str:
+    """One line for each formula, and one for each cause and right form."""
+    lines = []
+    for found in page.formulas:
+        lines.append(f"{found.line}:{found.column} {found.answer}" + (f" ({found.says})" if found.says else ""))
+        for verdict in found.verdicts:
+            if verdict.reading:
+                lines.append(f"  read: {verdict.reading}")
+            if not verdict:
+                cause = f"{verdict.cause.name}: {verdict.cause.sentence}" if verdict.cause else verdict.message
+                lines.append(f"  {verdict.verdict}: {cause}")
+            if verdict.suggestion:
+                lines.append(f"  right: {' '.join(verdict.suggestion.split())}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_notes(name: str) -> None:
+    path = FOLDER / f"{name}.md"
+    if not path.is_file():
+        pytest.skip("the notes are not there: ../shared/notes")
+    page = check_notes(path)
+    assert [found.line for found in page.wrong] == WRONG[name]
+    assert page.counts["not understood"] == 0
+    assert listing(page) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def test_a_bias_is_summed_over_the_batch() -> None:
+    page = check_notes(BIAS + "$\\frac{\\partial L}{\\partial b} = \\frac{\\partial L}{\\partial Y}$\n")
+    (found,) = page.wrong
+    assert found.verdict is not None
+    assert found.verdict.cause is not None
+    assert found.verdict.cause.name == "missing sum"
+    assert found.line == 11
+
+
+def test_shorthand_is_said_to_be_so() -> None:
+    page = check_notes("其中 $W$ 是 $m \\times n$ 矩阵，$X$ 是 $n \\times p$ 矩阵。\n\n$Y = WX$\n\n$∂Y/∂W = X^T$\n")
+    found = page.at(5)[0]
+    assert found.answer == "proved"
+    assert found.verdict is not None
+    assert "not as the generalised Jacobian" in found.verdict.reading
+
+
+def test_what_cannot_be_read_has_a_column() -> None:
+    page = check_notes("$y = x^2$\n\n$\\frac{\\partial y}{\\partial x} = \\frac{$\n")
+    (found,) = page.at(3)
+    assert found.answer == "not understood"
+    assert found.verdict is not None
+    assert found.verdict.column is not None
+
+
+def test_copies_and_json() -> None:
+    page = check_notes("# x\n\n$y_i = x_i^2$\n\n$∂L/∂x_i = x_i ∂L/∂y_i$\n")
+    assert "✗ wrong" in markdown(page)
+    assert markdown(page).startswith("# x\n\n$y_i = x_i^2$\n")
+    assert 'data-verdict="wrong"' in html(page)
+    assert json.loads(json.dumps(page.json()))["counts"]["wrong"] == 1
+
+
+def test_the_command(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.md", tmp_path / "bad.md"
+    good.write_text("$y_i = x_i^2$\n\n$∂L/∂x_i = 2 x_i ∂L/∂y_i$\n", encoding="utf-8")
+    bad.write_text("$y_i = x_i^2$\n\n$∂L/∂x_i = x_i ∂L/∂y_i$\n", encoding="utf-8")
+    run = CliRunner().invoke
+    assert run(app, ["notes", str(good)]).exit_code == 0
+    found = run(app, ["notes", str(good), str(bad)])
+    assert found.exit_code == 1
+    assert "wrong" in found.output
+    assert run(app, ["notes", "--format", "json", str(bad)]).exit_code == 1
+    assert run(app, ["notes", str(tmp_path / "none.md")]).exit_code == 2
+
+
+def test_code_is_run_only_on_request() -> None:
+    text = "# code\n\n```python\nassert 1 + 1 == 3\n```\n"
+    assert check_notes(text).code == ()
+    assert check_notes(text)
+    (run,) = check_notes(text, run_code=True).code
+    assert not run.ok
+    assert "AssertionError" in run.output
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$" + "(" * 5000 + "$",
+        "$" + "x + " * 20000 + "x$",
+        "$y = " + "\\frac{1}{" * 300 + "x" + "}" * 300 + "$",
+        "$y = y(y(y(x)))$\n\n$\\frac{\\partial y}{\\partial y} = y_{y_{y}}$",
+        "$a = b$\n\n$b = a$\n\n$\\frac{\\partial a}{\\partial b} = 1$",
+        "$A \\in R^{A \\times A}$\n\n$A = A @ A$\n\n$\\nabla A = A$",
+        "$= 3$\n\n$== =$\n\n$\\sum$\n\n$\\frac{\\partial}{\\partial}$",
+        "$x_{-1} = x_{1/0}$\n\n$\\sum_{k=1}^{0} x_k = x_{10^{10}}$",
+        "\x00\x01$y\x02$",
+    ],
+)
+def test_hostile_pages_end(text: str) -> None:
+    start = time.process_time()
+    try:
+        page = check_notes("# x\n\n" + text)
+    except CovectorError:
+        page = None
+    assert page is None or page.counts is not None
+    assert time.process_time() - start < 20
