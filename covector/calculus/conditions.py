@@ -29,6 +29,7 @@ from covector.ir import (
 )
 from covector.ir.affine import atoms, exact_quotient, free, order
 from covector.ir.bounds import nonnegative, within
+from covector.ir.fold import fold
 from covector.ir.node import Node
 from covector.ops import SCALARS
 
@@ -100,7 +101,7 @@ def _indivisible(form: Affine) -> bool:
 
 
 def _compare_numbers(node: Apply) -> Expr | None:
-    left, right = node.arguments
+    left, right = map(fold, node.arguments)
     if isinstance(left, Literal) and isinstance(right, Literal):
         values = {"eq": left.value == right.value, "ne": left.value != right.value}
         values |= {"lt": left.value < right.value, "le": left.value <= right.value}

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from covector.calculus.build import ADD, ONE, factors_of
 from covector.calculus.factor import factored, oriented, signature
-from covector.calculus.match import match
+from covector.calculus.match import Binding, match
 from covector.calculus.recognise import Recogniser, Value
 from covector.calculus.rewrite import Rewriter, Rule
 from covector.calculus.rules import FIRST, RULES, expand
@@ -33,6 +33,7 @@ from covector.ir import (
     walk,
 )
 from covector.ir.affine import atoms, free
+from covector.ir.bounds import within
 from covector.ir.node import Node
 from covector.ir.walk import unshadowed
 
@@ -149,10 +150,15 @@ def in_range(program: Program) -> Rule:
         form = lower_form(node)
         if form is None or not any(isinstance(atom, Read) for atom in atoms(form)):
             return None
-        found = any(next(match(pattern, form, variables), None) is not None for pattern, variables in known)
+        found = any(_stays_inside(binding) for pattern, own in known for binding in match(pattern, form, own))
         return ONE if found else None
 
     return Rule("in-range", "Bracket", "[0 <= ids[n]] * a", "a", apply, where="the program reads at ids[n]")
+
+
+def _stays_inside(binding: Binding) -> bool:
+    """Whether every index of a pattern is bound to a position that lies in its range."""
+    return all(within(value, index.extent) for index, value in binding.items() if isinstance(index, Index))
 
 
 def _unguarded_reads(expr: Expr) -> Iterator[Read]:

@@ -30,7 +30,7 @@ def table_text(as_json: bool = False) -> str:
             "operations": [operation_data(operation) for operation in OPERATIONS.values()],
             "scalar_functions": [scalar_data(function) for function in SCALARS.values()],
         }
-        return json.dumps(found, ensure_ascii=False, indent=2)
+        return _json(found)
     operations = _table(("family", "operation", "arguments", "what it is"))
     family = ""
     for operation in OPERATIONS.values():
@@ -49,16 +49,14 @@ def operation_text(name: str, as_json: bool = False, lang: str = "en") -> str:
     if name in OPERATIONS:
         operation = OPERATIONS[name]
         if not _has_gradient(operation):
-            return json.dumps(operation_data(operation), ensure_ascii=False, indent=2) if as_json else _without(operation)
+            return _json(operation_data(operation)) if as_json else _without(operation)
         record = derive(example_source(operation)).record
         if as_json:
-            return json.dumps(
-                {**operation_data(operation), "derivation": render_json(record)}, ensure_ascii=False, indent=2
-            )
+            return _json({**operation_data(operation), "derivation": render_json(record)})
         return "\n".join([*_head(operation), "", render_text(record, lang, width=screen_width())])
     if name in SCALARS:
         function = SCALARS[name]
-        return json.dumps(scalar_data(function), ensure_ascii=False, indent=2) if as_json else _scalar_text(function)
+        return _json(scalar_data(function)) if as_json else _scalar_text(function)
     close = nearest(name, (*OPERATIONS, *SCALARS))
     raise UnknownNameError(
         f"there is no operation called {name!r}",
@@ -73,7 +71,12 @@ def _has_gradient(operation: Operation) -> bool:
 
 
 def _without(operation: Operation) -> str:
-    return "\n".join([*_head(operation), "", "  No argument is of a floating dtype, so there is no gradient to derive."])
+    """An operation that has no gradient."""
+    return "\n".join([*_head(operation), "", "  No argument is of a floating dtype: there is no gradient to derive."])
+
+
+def _json(data: dict[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False, indent=2)
 
 
 def example_source(operation: Operation) -> str:

@@ -52,7 +52,7 @@ def derive_record(program: Program, wrt: Iterable[str] | None = None) -> Record:
         gradients={tensor.name: records[tensor] for tensor in wanted},
         intermediate={tensor.name: record for tensor, record in records.items() if tensor not in wanted},
         forward=_forward(program),
-        stops=tuple(stop_notes(program, found.tidy)),
+        stops=tuple(stop_notes(program)),
         gradient_program=derived,
         extras={},
     )

@@ -13,8 +13,8 @@ from covector.calculus.rules import simplify
 from covector.calculus.sums import POSTPONED
 from covector.calculus.tidy import Tidy
 from covector.derivation.record import Case, Path, Reason, Step
-from covector.ir import Apply, Bracket, Expr, Read, Reduce, Tensor, as_affine, substitute, walk
-from covector.ir.affine import free, order
+from covector.ir import Apply, Bracket, Expr, Index, Read, Reduce, Tensor, as_affine, substitute, walk
+from covector.ir.affine import atoms, free, order
 from covector.notation.print import text
 
 CASE_LIMIT = 6
@@ -132,7 +132,7 @@ def _differentiation(body: Expr, tensor: Tensor) -> Iterator[Reason]:
     products = functions = False
     names: list[str] = []
     for node in walk(body):
-        if not isinstance(node, Apply) or not _depends(node, tensor):
+        if not isinstance(node, Apply) or not _depends(node, tensor) or node.function.result == "bool":
             continue
         moving = [argument for argument in node.arguments if _depends(argument, tensor)]
         products |= is_apply(node, "mul") and len(moving) > 1
@@ -166,7 +166,14 @@ def _cases(expr: Expr, equal: tuple[Bracket, ...], unequal: tuple[Bracket, ...])
         yield Case(equal, unequal, expr)
         return
     yield from _cases(factored(simplify(_without(expr, delta, ZERO))), equal, (*unequal, delta))
-    yield from _cases(factored(simplify(_at(_without(expr, delta, ONE), delta))), (*equal, delta), unequal)
+    if not any(_exclude(delta, other) for other in equal):
+        yield from _cases(factored(simplify(_at(_without(expr, delta, ONE), delta))), (*equal, delta), unequal)
+
+
+def _exclude(one: Bracket, other: Bracket) -> bool:
+    """Whether two deltas cannot both be 1, because their sides differ by a number."""
+    left, right = delta_form(one) or as_affine(0), delta_form(other) or as_affine(0)
+    return any(apart.is_constant and apart.constant != 0 for apart in (left - right, left + right))
 
 
 def _deltas(expr: Expr) -> set[Bracket]:
@@ -187,7 +194,7 @@ def _without(expr: Expr, delta: Bracket, value: Expr) -> Expr:
 def _at(expr: Expr, delta: Bracket) -> Expr:
     """The expression where both indices of a delta are equal: the later name becomes the earlier."""
     form = delta_form(delta)
-    indices = sorted(free(delta), key=lambda index: index.name)
+    indices = sorted((atom for atom in atoms(form or as_affine(0)) if isinstance(atom, Index)), key=order)
     if form is None or len(indices) != 2 or form.constant or len(form.terms) != 2:
         return expr
     if sorted(coefficient for _, coefficient in form.terms) != [-1, 1]:

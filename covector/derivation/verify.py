@@ -20,6 +20,7 @@ from covector.errors import VerificationError
 from covector.ir import Compute, Input, Program, Read, Tensor, transform
 from covector.run.dual import evaluate_dual
 from covector.run.freeze import without_stops
+from covector.run.precision import in_float64
 from covector.run.reference import Array, evaluate_batch
 
 COORDINATES = 24
@@ -53,7 +54,9 @@ def verify(
 
     ``derived`` computes everything that the claims read. Raises `VerificationError` for a claim that does not hold.
     """
-    candidates = tuple(candidates)
+    program, derived = in_float64(program), in_float64(derived)
+    tensors = program.tensors()
+    candidates = tuple(Candidate(tensors[candidate.tensor.name], candidate.claims) for candidate in candidates)
     errors: dict[str, tuple[float, float]] = {candidate.tensor.name: (0.0, 0.0) for candidate in candidates}
     points: dict[str, int] = dict.fromkeys(errors, 0)
     shapes: list[Mapping[str, int]] = []

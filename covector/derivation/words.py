@@ -53,8 +53,8 @@ _PHRASES: Mapping[str, tuple[str, str]] = {
         "{stop} 不影响梯度：已证明",
     ),
     "needed stop": (
-        "{stop} is held constant: without the stop the gradient would differ",
-        "{stop} 视为常数：去掉 stop 后梯度会不同",
+        "{stop} is held constant, which was not proved to change nothing",
+        "{stop} 视为常数：未能证明不影响梯度",
     ),
     # punctuation
     "comma": (", ", "，"),

@@ -170,8 +170,8 @@ def instantiate(
     statements: list[Compute] = []
     for definition in definitions:
         compute, scope = define(definition, scope, program.source)
-        named = definition.name if name is None else name if definition is definitions[-1] else f"{name}_{definition.name}"
-        compute = Compute(named, compute.indices, fold(compute.body))
+        final = name if definition is definitions[-1] else f"{name}_{definition.name}"
+        compute = Compute(definition.name if name is None else str(final), compute.indices, fold(compute.body))
         scope = scope.with_tensor(compute, definition.name)
         statements.append(compute)
     return statements

@@ -155,7 +155,7 @@ class Extents:
                     progress = True
 
     def _compare(self) -> None:
-        """An index that nothing else bounds runs as far as the index that it is compared with, as i does in ``[j <= i]``."""
+        """An index that nothing else bounds runs as far as the one it is compared with, as i does in ``[j <= i]``."""
         for _ in self.statement.binders:
             for sides in self.statement.compared:
                 pair = [side.index for side in sides]

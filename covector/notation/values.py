@@ -5,7 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from covector.errors import CovectorError, DtypeError, UnknownNameError, nearest
-from covector.ir import Affine, Apply, Bracket, Expr, Index, Literal, Reduce, ScalarFunction, Select, as_affine
+from covector.ir import Affine, Apply, Bracket, Expr, Index, Literal, Read, Reduce, ScalarFunction, Select, as_affine
+from covector.ir.affine import atoms
 from covector.ir.element import dtype
 from covector.notation import syntax
 from covector.notation.build import REDUCTIONS
@@ -246,7 +247,9 @@ def _pad(node: syntax.Call, env: Env, statement: Statement) -> Expr:
         raise statement.fault("pad takes a read, and perhaps a value", node, hint)
     read = statement.read(arguments[0], env, padded=True)
     if len(arguments) == 1:
-        return read
+        # A read at data says itself where it is zero: only the bounds of the other reads can be proved.
+        data = any(isinstance(atom, Read) for position in read.positions for atom in atoms(position))
+        return Select(Apply(INSIDE, ()), read, Literal(Fraction(0))) if data else read
     return Select(Apply(INSIDE, ()), read, _operand(arguments[1], env, statement))
 
 

@@ -66,9 +66,7 @@ def symbols(form: Affine) -> set[str]:
 
 def _bind_shape(given: Input, shape: tuple[int, ...], bound: Extents) -> None:
     if len(shape) != len(given.shape):
-        raise ShapeError(
-            f"{given.name} has {len(shape)} axes {shape}, but {len(given.shape)} are wanted: {_shape(given.shape)}"
-        )
+        raise ShapeError(f"{given.name} has the shape {shape}, but {_shape(given.shape)} is wanted")
     for axis, (extent, size) in enumerate(zip(given.shape, shape, strict=True)):
         symbol = extent.atom
         if isinstance(symbol, Symbol) and bound.setdefault(symbol.name, size) != size:

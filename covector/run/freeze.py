@@ -14,6 +14,7 @@ def without_stops(program: Program) -> tuple[Program, Program]:
     replaced: dict[Tensor, Tensor] = {}
     statements: list[Compute] = []
     originals: list[Compute] = []
+    holding: dict[Tensor, Tensor] = {}
 
     def freeze(node: Any) -> Any:
         if isinstance(node, Apply) and node.function.name == "stop":
@@ -21,6 +22,7 @@ def without_stops(program: Program) -> tuple[Program, Program]:
             held = Compute(f"stop{len(constants)}'", indices, original_of(node.arguments[0]))
             constants.append(held)
             given = Input(held.name, held.shape, held.dtype)
+            holding[given] = held
             return Read(given, tuple(as_affine(index) for index in indices))
         if isinstance(node, Read) and node.tensor in replaced:
             return Read(replaced[node.tensor], node.positions)
@@ -28,7 +30,7 @@ def without_stops(program: Program) -> tuple[Program, Program]:
 
     def original_of(expr: Any) -> Any:
         """An expression as it reads the statements of the original program."""
-        back = {new: old for old, new in replaced.items()}
+        back = {new: old for old, new in replaced.items()} | holding
         return transform(
             expr, lambda n: Read(back[n.tensor], n.positions) if isinstance(n, Read) and n.tensor in back else n
         )
