@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -45,7 +45,7 @@ class Framework:
         return array
 
     def precision(self) -> AbstractContextManager[Any]:
-        """What double precision needs."""
+        """What computing many small arrays, in double precision, needs."""
         return nullcontext()
 
     def compiled(self, call: Run) -> Run:
@@ -68,6 +68,18 @@ class Torch(Framework):
 
     def plain(self, value: Any) -> Array:
         return super().plain(value.detach().cpu().resolve_conj().numpy() if hasattr(value, "detach") else value)
+
+    @contextmanager
+    def precision(self) -> Iterator[None]:
+        """One thread: small arrays are computed many times, and threads that wait for each other cost more."""
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 class Jax(Framework):

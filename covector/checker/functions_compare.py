@@ -99,8 +99,13 @@ def compare(
     return claimed.astype(np.float64)
 
 
-def measure(name: str, claimed: Array, point: Point, slack: float = 0.0) -> tuple[Difference | None, float, int]:
-    """A difference in numbers (None where there is none), the relative error, and how many numbers were compared."""
+def measure(
+    name: str, claimed: Array, point: Point, slack: float = 0.0, usual: float = 0.0
+) -> tuple[Difference | None, float, int]:
+    """A difference in numbers (None where there is none), the relative error, and how many numbers were compared.
+
+    ``usual`` is the size that this gradient has elsewhere: where it cancels here, rounding is of that size.
+    """
     truth = point.truth.gradients[name]
     count = int(truth.known.sum()) + len(truth.directions)
     true = np.where(truth.known, truth.value, 0.0)
@@ -109,8 +114,8 @@ def measure(name: str, claimed: Array, point: Point, slack: float = 0.0) -> tupl
         message = f"the gradient of {name} is not finite where the true one is"
         return Difference(name, "nan", point, message, claimed, bad), np.inf, count
     off = np.where(truth.known, np.abs(claimed - true), 0.0)
-    allowed = _allowed(name, truth, point) + slack
-    scale = _scale(truth, claimed) or 1.0
+    allowed = _allowed(name, truth, point) + slack + OF_LARGEST[point.probe.dtype] * usual
+    scale = max(_scale(truth, claimed), usual) or 1.0
     wrong = off > allowed
     error = float(off.max(initial=0.0)) / scale
     if wrong.any():

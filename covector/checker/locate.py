@@ -320,12 +320,14 @@ def _summed(points: Sequence[Difference]) -> Cause | None:
 def _moved(points: Sequence[Difference]) -> Cause | None:
     name = points[0].input
     for axis in range(points[0].true.ndim):
-        if all(d.true.ndim > axis and d.true.shape[axis] > 2 for d in points):
-            if _all_close(points, lambda d, a=axis: np.flip(d.true, a)):  # type: ignore[misc]
-                return Cause("reversed", f"the gradient of {name} is reversed along axis {axis}")
-            for step in (1, -1):
-                if all(_shifted(d, step, axis) for d in points):
-                    return Cause("shifted by one", f"the gradient of {name} is shifted by one along axis {axis}")
+        long = [d for d in points if d.true.ndim > axis and d.true.shape[axis] > 2]
+        if not long:
+            continue
+        if _all_close(points, lambda d, a=axis: np.flip(d.true, a) if d.true.ndim > a else None):  # type: ignore[misc]
+            return Cause("reversed", f"the gradient of {name} is reversed along axis {axis}")
+        for step in (1, -1):
+            if all(_shifted(d, step, axis) for d in long):
+                return Cause("shifted by one", f"the gradient of {name} is shifted by one along axis {axis}")
     return None
 
 
@@ -386,6 +388,8 @@ def _shape_cause(d: Difference) -> Cause:
     claimed, true, name = d.claimed, d.true, d.input
     if claimed.ndim == true.ndim and claimed.shape == true.shape[::-1] and close(claimed.T, true, d.point.probe):
         return Cause("transposed", f"the gradient of {name} is transposed: {claimed.shape} for {true.shape}")
+    if claimed.size == true.size and close(claimed.reshape(true.shape), true, d.point.probe):
+        return Cause("axes of extent 1", f"the gradient of {name} is {claimed.shape} where {true.shape} is wanted")
     for axes, summed in _reductions(claimed, true.shape):
         where = _axes_words(axes)
         if close(summed, true, d.point.probe):
@@ -393,8 +397,6 @@ def _shape_cause(d: Difference) -> Cause:
                 f"the gradient of {name} lacks the sum over {where}: its shape {claimed.shape} is not {true.shape}"
             )
             return Cause("missing sum over the batch" if 0 in axes else "missing sum", sentence)
-    if claimed.size == true.size and close(claimed.reshape(true.shape), true, d.point.probe):
-        return Cause("axes of extent 1", f"the gradient of {name} is {claimed.shape} where {true.shape} is wanted")
     for axes, summed in _reductions(true, claimed.shape):
         if close(summed, claimed, d.point.probe):
             return Cause(

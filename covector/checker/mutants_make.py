@@ -114,8 +114,10 @@ def replaced(program: Program, old: Compute, new: Compute) -> Program:
     statements: list[Compute] = []
     for statement in program.statements:
         assert isinstance(statement, Compute)
-        made = new if statement is old else None
-        made = made or Compute(statement.name, statement.indices, transform(statement.body, reread), statement.cast)
+        body = transform(statement.body, reread)
+        # An unchanged statement stays the object that it is, as others read it.
+        same = statement if body is statement.body else Compute(statement.name, statement.indices, body, statement.cast)
+        made = new if statement is old else same
         found[statement] = made
         statements.append(made)
     outputs = tuple(found[output] for output in program.outputs)

@@ -95,7 +95,9 @@ def _variants(probe: Probe, dtypes: Iterable[str], layouts: Iterable[str]) -> li
 
 
 def _numbered(probes: Iterable[Probe], seed: int) -> list[Probe]:
-    return [replace(probe, seed=1000 * seed + number) for number, probe in enumerate(probes)]
+    """Every probe with arrays of its own, but for those in another layout, which take the arrays of the first."""
+    numbers = ((number if probe.layout == "contiguous" else 0, probe) for number, probe in enumerate(probes))
+    return [replace(probe, seed=1000 * seed + number) for number, probe in numbers]
 
 
 def arranged(array: Array, layout: str) -> Array:

@@ -7,6 +7,7 @@ loaded when the first gradient is checked.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -23,23 +24,31 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def checks(config: pytest.Config) -> Any:
     """The module that checks, loaded once."""
-    config.pluginmanager.import_plugin(CHECKS)
-    return config.pluginmanager.get_plugin(CHECKS)
+    if CHECKS not in sys.modules:
+        config.pluginmanager.import_plugin(CHECKS)
+    return sys.modules[CHECKS]
 
 
 @pytest.fixture
-def check_gradient(
-    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
-) -> Callable[..., Any]:
+def check_gradient(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """Check a backward, as ``covector.check`` does, and fail with what is wrong; gives the verdict.
 
-    ``check_gradient(backward, of=forward, inputs={"x": "M N"})``.
+    ``check_gradient(backward, of=forward, inputs={"x": "M N"})``. What was found is recorded as properties of the test.
     """
 
     def check(backward: Any = None, **keywords: Any) -> Any:
-        return checks(request.config).check(record_property, backward, keywords)
+        return checks(request.config).check(recorder(request.node), backward, keywords)
 
     return check
+
+
+def recorder(item: pytest.Item) -> Callable[[str, object], None]:
+    """What adds a property to a test, for the JUnit report and others."""
+
+    def record(name: str, value: object) -> None:
+        item.user_properties.append((name, value))
+
+    return record
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -64,10 +73,7 @@ class BackwardItem(pytest.Item):
 
     def runtest(self) -> None:
         """Check it."""
-        checks(self.config).check(self._record, self.backward, self.keywords_of)
-
-    def _record(self, name: str, value: object) -> None:
-        self.user_properties.append((name, value))
+        checks(self.config).check(recorder(self), self.backward, self.keywords_of)
 
     def reportinfo(self) -> tuple[Any, int, str]:
         """Where the backward stands."""
@@ -90,9 +96,5 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     returned = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in needed})
     keywords = dict(mark.kwargs)
     backward = keywords.pop("backward", None) if returned is None else returned
-
-    def record(name: str, value: object) -> None:
-        pyfuncitem.user_properties.append((name, value))
-
-    checks(pyfuncitem.config).check(record, backward, keywords)
+    checks(pyfuncitem.config).check(recorder(pyfuncitem), backward, keywords)
     return True
