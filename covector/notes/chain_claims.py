@@ -19,7 +19,7 @@ from covector.notes.translate import Translator
 from covector.notes.translate_names import TypoError
 from covector.notes.translate_values import MisfitError, UnreadError, Value
 
-REPAIR_SECONDS = 4.0
+REPAIR_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,11 @@ class Conditions:
 
 
 Found = Value | CovectorError
+
+
+def _simple(node: m.Math) -> bool:
+    """Whether a term has only names and products of them: the side that a longer one is meant to be."""
+    return all(isinstance(n, (m.Name, m.Product, m.Transpose)) for n in m.walk(node))
 
 
 class Claims:
@@ -81,6 +86,8 @@ class Claims:
 
     def judge(self, terms: list[Term]) -> list[Verdict]:
         """A verdict for each term after the first: whether it is what the first is."""
+        if len(terms) == 2 and isinstance(terms[0].node, (m.Product, m.Matrix)) and _simple(terms[1].node):
+            terms = terms[::-1]
         values = self.values([term.node for term in terms], self.translator)
         rules = [chain_rule(terms[0].node, term.node, self.context) for term in terms[1:]]
         if isinstance(values[0], CovectorError) and not all(rules):
@@ -162,13 +169,13 @@ class Claims:
         extents = sorted(self.context.declared_extents)
         letters = [name for name in (*self.translator.free, *self.bound(terms)) if name.isalpha()]
         letters = list(dict.fromkeys(letters))
-        until = time.monotonic() + REPAIR_SECONDS
+        until = time.process_time() + REPAIR_SECONDS
         for edit in edits(term.snippet.text[start : term.node.span.end], term.node, start, letters, extents):
             if keep and edit.cause in ("wrong operand", "transposed", "extra factor"):
                 continue
-            if time.monotonic() > until:
+            if time.process_time() > until:
                 break
-            if self.holds(edit.text, terms, n):
+            if self.holds(edit.text, true):
                 cause = Cause(
                     edit.cause,
                     f"{verdict.cause.sentence}: {edit.sentence}" if keep and verdict.cause else edit.sentence,
@@ -180,6 +187,10 @@ class Claims:
                 ):
                     cause = verdict.cause
                 return replace(verdict, cause=cause, suggestion=self.right(terms, n, edit.text.strip()))
+        if verdict.cause is not None and verdict.cause.name == "missing sum" and self.context.used["np.sum"]:
+            axis = "" if true.is_number else ", axis=0"
+            if "all" in verdict.cause.sentence or "axis 0" in verdict.cause.sentence:
+                return replace(verdict, suggestion=self.right(terms, n, f"np.sum({term.text}{axis})"))
         if verdict.suggestion is None and isinstance(terms[0].node, (m.Derivative, m.Differential)) and n:
             form = right_form(self.translator, true, self.cotangent())
             if form is not None:
@@ -199,32 +210,26 @@ class Claims:
             if isinstance(node, m.Binding) and isinstance(node.index, m.Name)
         ]
 
-    def holds(self, text: str, terms: list[Term], n: int) -> bool:
-        """Whether a changed term is what the first of the others is."""
+    def holds(self, text: str, true: Value) -> bool:
+        """Whether a changed term is what is true."""
         try:
             formula = read_formula(text, self.known)
         except CovectorError:
             return False
-        others = [term.node for k, term in enumerate(terms) if k != n]
         before = self.context.extents.copy()
         for reading in formula.readings(3):
             if len(reading.statements) != 1 or len(reading.statements[0].terms) != 1:
                 continue
-            self.context.extents.take(before)
             translator = self.fresh()
-            values = self.values([*others, reading.statements[0].terms[0]], translator)
-            changed = values.pop()
-            true = next((value for value in values if isinstance(value, Value)), None)
-            if true is None or isinstance(changed, CovectorError):
-                continue
+            translator.free = dict(self.translator.free)
+            (changed,) = self.values([reading.statements[0].terms[0]], translator)
             try:
-                if self.same(translator, true, changed):
+                if isinstance(changed, Value) and self.same(translator, true, changed):
                     return True
             except CovectorError:
                 continue
             finally:
                 self.context.extents.take(before)
-        self.context.extents.take(before)
         return False
 
     def same(self, translator: Translator, true: Value, changed: Value) -> bool:

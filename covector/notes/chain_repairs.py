@@ -34,10 +34,10 @@ def edits(text: str, node: m.Math, offset: int, letters: list[str], extents: lis
 
 def _all(text: str, node: m.Math, offset: int, letters: list[str], extents: list[str]) -> Iterator[Edit]:
     yield from _bounds(text, node, offset, extents)
+    yield from _signs(text, node, offset)
     yield from _denominators(text, node, offset)
     yield from _numbers(text, node, offset)
     yield from _letters(text, node, offset, letters)
-    yield from _signs(text, node, offset)
     yield from _sums(text, node, offset)
     yield from _products(text, node, offset)
     yield from _transposes(text, node, offset)
@@ -77,7 +77,8 @@ def _indexed(node: m.Math) -> Iterator[tuple[m.Math, m.Math]]:
 
 def _numbers(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
     """Another number in all entries of one row, or in one place."""
-    for group in (n for n in m.walk(node) if isinstance(n, (m.Row, m.Sum, m.Tuple, m.Derivative))):
+    groups = [n for n in m.walk(node) if isinstance(n, (m.Row, m.Sum, m.Tuple, m.Derivative))]
+    for group in reversed(groups):
         places = [p for _, p in _indexed(group) if isinstance(p, m.Number)]
         for old in {p.text for p in places}:
             for new in ("1", "2", "3", "4"):

@@ -23,7 +23,7 @@ def right_form(translator: Translator, true: Value, cotangent: str) -> str | Non
         statement, _ = statements(translator, true, true, [])
         body = _lettered(simplify(statement.body), statement)
         body = _named(body, cotangent)
-        if sum(1 for _ in walk(body)) > MOST_NODES:
+        if sum(1 for _ in walk(body)) > MOST_NODES or (translator.context.base and _numbered(body)):
             return None
         if true.shape:
             form = matrix_form(Compute(statement.name, statement.indices, body))
@@ -31,6 +31,12 @@ def right_form(translator: Translator, true: Value, cotangent: str) -> str | Non
         return text(body, "latex")
     except (CovectorError, RecursionError, ValueError, KeyError):
         return None
+
+
+def _numbered(body: Expr) -> bool:
+    """Whether elements are named by numbers, which count from zero here."""
+    reads = [node for node in walk(body) if isinstance(node, Read)]
+    return any(position.is_constant for read in reads for position in read.positions)
 
 
 def _named(body: Expr, cotangent: str) -> Expr:

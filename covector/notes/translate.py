@@ -303,8 +303,9 @@ class Translator(Derivatives):
         raise UnreadError(f"'{show(node)[:60]}' is not understood here", node.span)
 
     def note(self, text: str) -> None:
-        """Remember how something ambiguous was read."""
-        self.notes[text] = None
+        """Remember how something ambiguous was read in the formula itself."""
+        if not self.busy:
+            self.notes[text] = None
 
     def stretch(self, value: Value, shape: tuple[Affine, ...]) -> Value:
         """A value in a larger shape."""
