@@ -73,7 +73,10 @@ class Walker:
         self.section = section
         end = snippet.line + snippet.text.count("\n")
         while self.waiting and self.waiting[0].line <= end:
-            self.context.declare(self.waiting.pop(0))
+            item = self.waiting.pop(0)
+            self.context.forget(item.name, section[:1])
+            self.context.declare(item)
+        self.context.top = section[:1]
         if reading.formula is None:
             outcome = Outcome([self.unread(reading)])
         else:

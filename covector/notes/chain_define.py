@@ -34,9 +34,11 @@ def states_of(statement: Statement) -> str | None:
 def defined_by(left: m.Math, context: Context) -> tuple[str, tuple[m.Math, ...] | None] | None:
     """The name, and the indices, that a left side defines; None where it can only claim."""
     if isinstance(left, m.Name):
-        return left.name, None
+        stem = left.name[1:] if left.name[0] == "d" else ""
+        gradient = stem in context.declared or stem in context.defined
+        return None if gradient and left.name not in (*context.declared, *context.defined) else (left.name, None)
     if isinstance(left, m.Indexed) and isinstance(left.base, m.Name) and not left.upper:
-        known = left.base.name in context.defined
+        known = left.base.name in context.defined or defined_by(left.base, context) is None
         return None if known else (left.base.name, left.positions)
     if isinstance(left, m.Apply) and isinstance(left.function, m.Name):
         name = left.function.name

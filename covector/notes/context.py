@@ -48,6 +48,7 @@ class Context:
     declared: set[str] = field(default_factory=set)
     future: dict[str, m.Math] = field(default_factory=dict)
     exact: dict[str, list[int]] = field(default_factory=dict)
+    top: tuple[int, ...] = ()
     met: set[str] = field(default_factory=set)
     values: dict[str, int] = field(default_factory=dict)
     base: int = 1
@@ -105,6 +106,12 @@ class Context:
             if name in self.defined:
                 self.defined = {own: found for own, found in self.defined.items() if own != name}
                 self.order = [own for own in self.order if own != name]
+
+    def forget(self, name: str, top: tuple[int, ...]) -> None:
+        """A name that another part of the page declares is no longer what was defined before."""
+        if name in self.defined and self.defined[name][0].section[:1] != top:
+            self.defined = {own: found for own, found in self.defined.items() if own != name}
+            self.order = [own for own in self.order if own != name]
 
     def soft(self, name: str) -> Affine:
         """The extent that a bound names: declared, or whatever it has to be."""

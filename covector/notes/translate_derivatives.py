@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from covector.calculus.build import ONE, add, mul
 from covector.calculus.derivative import partial
+from covector.errors import CovectorError
 from covector.ir import Affine, Expr, Index, Input, Read, as_affine, transform, walk
 from covector.ir.affine import free
 from covector.ir.walk import rename_bound
@@ -193,7 +194,7 @@ class Derivatives(Names):
         """The gradient of the loss by a tensor."""
         loss = self.loss_name()
         if loss is not None and loss != name:
-            found = self.through(loss, name, seeded=False) or self.by_entries(name, node) or self.short(loss, name)
+            found = self.by_loss(loss, name, node)
             if found is not None:
                 return found
         if loss == name:
@@ -205,6 +206,18 @@ class Derivatives(Names):
         if not self.is_tensor(name) and name not in self.context.used:
             raise UnreadError(f"{name} is nothing that the forward has", node.span)
         return self.seed(name, node)
+
+    def by_loss(self, loss: str, name: str, node: m.Math) -> Value | None:
+        """The gradient of a loss that the page defines; None where that does not depend on the name.
+
+        What another part of the page said of a loss need not hold here, and may not even be readable here.
+        """
+        try:
+            return self.through(loss, name, seeded=False) or self.by_entries(name, node) or self.short(loss, name)
+        except CovectorError:
+            if self.context.defined[loss][0].section[:1] == self.context.top:
+                raise
+            return None
 
     def seed(self, name: str, node: m.Math) -> Value:
         """The gradient by what the loss is a function of: it stands for itself."""

@@ -29,6 +29,15 @@ PLANTED = [
     ("convolution", r"\partial y_i} x_{i+k}$", r"\partial y_i} x_{i-k}$"),
     ("logistic", "(p_i - t_i) X_{ij}$", "(t_i - p_i) X_{ij}$"),
     ("logistic", "= p_i (1 - p_i)", "= p_i"),
+    ("sections", "$dV = S^T dO$", "$dV = S dO$"),
+    ("sections", "$dS = dO V^T$", "$dS = V^T dO$"),
+    ("sections", "$dK = dS^T Q$", "$dK = dS Q$"),
+    ("sections", r"\frac{2}{N} (x_i - \mu)", r"\frac{1}{N} (x_i - \mu)"),
+    ("sections", r"\frac{\partial L}{\partial y_i} \hat{x}_i$", r"\frac{\partial L}{\partial y_i} x_i$"),
+    ("sections", r"= \gamma \frac{\partial L}{\partial y_i}$", r"= \frac{\partial L}{\partial y_i}$"),
+    ("sections", "= X^T (Xw - y)", "= X (Xw - y)"),
+    ("sections", "X^T X w - X^T y", "X^T X w + X^T y"),
+    ("sections", r"(1 - h^2) \frac", r"(1 - h) \frac"),
 ]
 CAUSES = [
     ("matrix", "= W_{lj}", "= W_{jl}", "swapped indices"),
