@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +21,7 @@ from covector.checker.functions_compare import (
     rounded,
     without_kinks,
 )
+from covector.checker.functions_guard import TimeLimitError, limited, quiet, short
 from covector.checker.functions_inputs import Inputs
 from covector.checker.functions_signature import Misreturn
 from covector.checker.functions_truth import DerivedForward, Forward, Line
@@ -40,10 +37,6 @@ LATER = 128
 
 BUDGET = 60.0
 """Seconds after which no further probe is begun."""
-
-
-class TimeLimitError(BaseException):
-    """A function of the user that took longer than it may."""
 
 
 class Unusable(Exception):
@@ -159,7 +152,7 @@ class Examination:
             except TimeLimitError:
                 raise Unusable(f"the forward takes longer than {self.options.time_limit} s") from None
             except Exception as error:
-                reason = f"the forward raises {type(error).__name__}: {_short(error)}"
+                reason = f"the forward raises {type(error).__name__}: {short(error)}"
                 continue
             if all(np.isfinite(value).all() for value in outputs):
                 return self._with_truth(probe, arrays, outputs, rng, whole)
@@ -190,7 +183,7 @@ class Examination:
                     arrays, probe.sizes, cotangents, self.subject.wanted, self._limit(probe)
                 )
         except Exception as error:
-            raise Unusable(f"the forward raises {type(error).__name__} nearby: {_short(error)}") from None
+            raise Unusable(f"the forward raises {type(error).__name__} nearby: {short(error)}") from None
         return Point(probe, arrays, cotangents, outputs, truth)
 
     def _limit(self, probe: Probe) -> int:
@@ -235,7 +228,7 @@ class Examination:
             if 0 in point.probe.sizes.values() or any(array.size == 0 for array in point.arrays.values()):
                 raise Unusable(f"the backward raises {type(error).__name__} where an extent is 0") from None
             at = ", ".join(f"{name} {array.shape}" for name, array in point.arrays.items())
-            message = f"the backward raises {type(error).__name__} for {at}: {_short(error)}"
+            message = f"the backward raises {type(error).__name__} for {at}: {short(error)}"
             return [Difference(wanted[0], "raises", point, message, cause=f"raises {type(error).__name__}")]
         if changed:
             return [Difference(changed[0], "mutates", point, f"the backward changes {', '.join(changed)} in place")]
@@ -387,35 +380,3 @@ def _same(claim: Claim, one: Any, other: Any) -> bool:
     if left.shape != right.shape:
         return False
     return bool(np.allclose(left, right, rtol=1e-6, atol=1e-12, equal_nan=True))
-
-
-def _short(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 160 else text[:157] + "…"
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without warnings of floating point."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextmanager
-def limited(seconds: float | None) -> Iterator[None]:
-    """Raises `TimeLimitError` in the main thread of a Unix system when the time is up; elsewhere there is no limit."""
-    if seconds is None or threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
-        yield
-        return
-
-    def stop(*_: Any) -> None:
-        raise TimeLimitError
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

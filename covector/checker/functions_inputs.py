@@ -101,6 +101,7 @@ class Inputs:
         for spec in self.specs:
             for extent in spec.axes(rank):
                 found.update(dict.fromkeys(_names_in(extent)))
+            found.update(dict.fromkeys(_names_in(spec.limit) if spec.limit else ()))
         return tuple(found)
 
     def draw(self, sizes: Sizes, rank: int, rng: Generator, attempt: int = 0, moved: bool = False) -> dict[str, Array]:

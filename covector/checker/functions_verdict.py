@@ -12,6 +12,7 @@ from covector.checker.functions_claim import Claim, Own
 from covector.checker.functions_compare import Difference
 from covector.checker.functions_examine import Examination, Report
 from covector.checker.locate_derived import derived_cause
+from covector.checker.locate_pattern import pattern
 from covector.checker.verdict import Cause, Counterexample, Evidence, Verdict
 from covector.errors import NotationError
 
@@ -96,7 +97,7 @@ def _cause(main: Difference, differences: Sequence[Difference], examination: Exa
     if main.kind in ("value", "shape") and vague:
         found = derived_cause(main, others, examination.subject.forward) or found
     if found is None and main.kind == "value" and main.wrong is not None:
-        where = locate.pattern(main.wrong)
+        where = pattern(main.wrong)
         found = Cause(f"wrong in {where.partition(',')[0]}", f"the gradient of {main.input} is wrong in {where}")
     if found is None:
         found = Cause(main.cause or _KINDS.get(main.kind, "wrong"), main.message)
@@ -120,7 +121,7 @@ def _message(main: Difference, when: str, also: Mapping[str, str]) -> str:
     if main.kind == "value" and main.wrong is not None and main.claimed is not None:
         place = _worst(main)
         shape = "×".join(map(str, main.true.shape)) or "a number"
-        parts.append(f"the gradient of {main.input} ({shape}) is wrong in {locate.pattern(main.wrong)}")
+        parts.append(f"the gradient of {main.input} ({shape}) is wrong in {pattern(main.wrong)}")
         at = f"[{', '.join(map(str, place))}]" if place else ""
         parts.append(f"{main.input}{at} is claimed {main.claimed[place]:.6g} and truly {main.true[place]:.6g}")
         parts.append(f"largest relative error {main.error:.1e}")

@@ -44,7 +44,7 @@ def mutants(
         if (source is None) != (test is None):
             raise CovectorError("--source and --test belong together", hint="--source model.py:backward --test pytest")
         if source is not None and test is not None:
-            report: MutationReport | CommandReport = tested(source, test, timeout, limit)
+            report: MutationReport | CommandReport = command_report(source, test, timeout, limit)
             survives = bool(report.survivors)
         else:
             report = mutation_report(_subjects(forward or []))
@@ -54,7 +54,7 @@ def mutants(
         raise typer.Exit(SURVIVES if survives else 0)
 
 
-def tested(source: str, command: str, timeout: float, limit: int | None) -> CommandReport:
+def command_report(source: str, command: str, timeout: float, limit: int | None) -> CommandReport:
     """The report on the tests of a function, with progress on standard error."""
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("mutants", total=None)

@@ -12,7 +12,7 @@ import pytest
 from covector.checker.functions import check_function
 from covector.checker.functions_inputs import extent_value, read_inputs
 from covector.checker.functions_signature import signature_of
-from covector.checker.locate import pattern
+from covector.checker.locate_pattern import pattern
 from covector.errors import NotationError
 from tests.checker import handwritten as hand
 from tests.checker.truths import TRUTHS, check_truth
