@@ -69,18 +69,12 @@ class Summer:
                 groups.append(([], [bottom]))
         if len(groups) == 2 and not masks and self._is_vector_product([_axes(group) for group in groups], reduced):
             return [fraction(Fraction(1), *group) for group in groups]
-        merged = True
-        while merged:
-            merged = False
-            for group in groups:
-                host = next((other for other in groups if other is not group and _axes(group) <= _axes(other)), None)
-                if host is not None:
-                    host[0][:0] = group[0] if groups.index(group) < groups.index(host) else []
-                    host[0].extend(group[0] if groups.index(group) > groups.index(host) else [])
-                    host[1].extend(group[1])
-                    groups = [other for other in groups if other is not group]
-                    merged = True
-                    break
+        while (pair := _nested(groups)) is not None:
+            inner, host = pair
+            first, second = sorted(pair)
+            tops = [*groups[first][0], *groups[second][0]]
+            groups[host] = (tops, [*groups[host][1], *groups[inner][1]])
+            del groups[inner]
         return [fraction(Fraction(1), *group) for group in groups]
 
     def _is_vector_product(self, axes: Sequence[set[Index]], reduced: set[Index]) -> bool:
@@ -187,6 +181,14 @@ class Summer:
 
 def _axes(group: tuple[list[Value], list[Value]]) -> set[Index]:
     return {axis for values in group for value in values for axis in value.axes}
+
+
+def _nested(groups: Sequence[tuple[list[Value], list[Value]]]) -> tuple[int, int] | None:
+    """The places of two groups where the second has the axes of the first, which may be equal to it."""
+    axes = [_axes(group) for group in groups]
+    places = range(len(groups))
+    pairs = ((inner, host) for inner in places for host in places if inner != host and axes[inner] <= axes[host])
+    return next(pairs, None)
 
 
 def _letters(indices: Sequence[Index]) -> dict[Index, str]:
