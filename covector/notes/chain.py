@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import time
 from dataclasses import dataclass, field, replace
 
 from covector.checker.verdict import Cause, Verdict
@@ -24,6 +25,7 @@ from covector.notes.translate_values import MisfitError, UnreadError, Value
 from covector.notes.verdicts import Answer, Checked
 
 READINGS = 6
+PAGE_SECONDS = 120.0
 _WHEN = re.compile(r"(?:当|若|如果|when|where|if|for|case|unless)\s*$", re.IGNORECASE)
 _ORDER: tuple[Answer, ...] = ("wrong", "not understood", "agrees", "proved")
 _BAD = {"wrong": 2, "not understood": 3}
@@ -58,6 +60,7 @@ class Walker:
         self.notes, self.context = notes, survey(notes)
         self.waiting = sorted(notes.declarations.shapes, key=lambda item: item.line)
         self.head: Term | None = None
+        self.began = time.process_time()
         self.by_heading: dict[int, Conditions] = {}
         self.local: Conditions | None = None
         self.reading: Reading
@@ -79,6 +82,10 @@ class Walker:
         self.context.top = section[:1]
         if reading.formula is None:
             outcome = Outcome([self.unread(reading)])
+        elif time.process_time() - self.began > PAGE_SECONDS:
+            message = f"the page takes more than {PAGE_SECONDS:.0f} seconds: this formula is not checked"
+            verdict = Verdict("not understood", snippet.text, message, line=snippet.line, column=snippet.column)
+            outcome = Outcome([verdict])
         else:
             outcome = self.best(reading.formula)
             self.meet(reading.formula)

@@ -109,6 +109,10 @@ class Translator(Derivatives):
             return contracted(self.extents, node, left, right)
         if not left.shape or not right.shape:
             return elementwise(self.extents, node, [left, right], mul, "the product")
+        if len(left.shape) == 1 and len(right.shape) == 2 and is_one(self.extents.resolve(right.shape[0])):
+            return Value(
+                (*left.shape, right.shape[1]), lambda at: mul(left.at(at[:1]), right.at((as_affine(0), at[1])))
+            )
         if sign in ("⊙", "∘", "*"):
             return elementwise(self.extents, node, [left, right], mul, "the elementwise product")
         if sign in (".", "·") and [len(left.shape), len(right.shape)] == [1, 1]:
@@ -152,8 +156,11 @@ class Translator(Derivatives):
 
     def power(self, node: m.Power) -> Value:
         """A power, element by element."""
-        base = self.value(node.base)
         exponent = self.value(node.exponent)
+        context = self.context
+        if isinstance(node.base, m.Name) and node.base.name == "e" and not self.is_tensor("e") and not context.values:
+            return elementwise(self.extents, node, [exponent], _named("exp"), "the power")
+        base = self.value(node.base)
         if exponent.shape:
             raise UnreadError("the exponent is no number", node.exponent.span)
         return elementwise(self.extents, node, [base, exponent], power_of, "the power")
@@ -163,6 +170,8 @@ class Translator(Derivatives):
         value = self.value(node.operand)
         if value.split is not None:
             raise UnreadError("the transpose of a whole Jacobian is not understood", node.span)
+        if len(value.shape) == 1:
+            return Value((as_affine(1), *value.shape), lambda at: value.at(at[1:]))
         return transposed(value)
 
     def reduction(self, node: m.Reduction) -> Value:

@@ -12,7 +12,7 @@ from covector.ir import Affine, Expr, Index, Input, Read, as_affine, transform, 
 from covector.ir.affine import free
 from covector.ir.walk import rename_bound
 from covector.notes import math as m
-from covector.notes.context import COTANGENTS
+from covector.notes.context import CONCRETE, COTANGENTS
 from covector.notes.show import show
 from covector.notes.translate_names import Names
 from covector.notes.translate_values import (
@@ -82,6 +82,10 @@ class Derivatives(Names):
 
     def called(self, node: m.Apply, name: str) -> Value:
         """A tensor as a function of others, or its element in round brackets."""
+        function = node.function
+        if isinstance(function, m.Prime) and function.order == 1 and len(node.arguments) == 1:
+            of = m.Apply(node.span, function.operand, node.arguments)
+            return self.derivative(m.Derivative(node.span, "d", of, node.arguments))
         if not isinstance(node.function, m.Name):
             raise UnreadError(f"the function {show(node.function)[:40]} is not understood", node.function.span)
         name = self.function_name(node)
@@ -338,9 +342,23 @@ class Derivatives(Names):
             if not (node.symbol == "∇" and node.by is not None and self.is_loss_node(node.operand)):
                 raise UnreadError(f"{show(node)[:40]} is not understood here", node.span)
             name, positions, flipped = self.target(node.by)
+        if (own := self.own_gradient(name, node)) is not None:
+            return own
         value = self.gradient(name, node)
         value = transposed(value) if flipped else value
         return value if positions is None else self.element(value, positions, node, name)
+
+    def own_gradient(self, name: str, node: m.Differential) -> Value | None:
+        """``∇s`` of a number that the page defines, where it speaks of no loss: its gradient by what it is made of."""
+        context = self.context
+        if name not in context.defined or any(context.used[loss] for loss in CONCRETE) or self.shape_of(name):
+            return None
+        names = {n.name for n in m.walk(context.defined[name][0].body) if isinstance(n, m.Name)}
+        inputs = [own for own in sorted(names) if own != name and self.shape_of(own)]
+        if len(inputs) != 1 or node.symbol != "∇":
+            return None
+        self.note(f"∇{name} is read as the gradient of {name} by {inputs[0]}")
+        return self.through(name, inputs[0], seeded=False)
 
 
 def as_indices(extents: Extents, shape: tuple[Affine, ...]) -> Positions:
