@@ -12,7 +12,7 @@ from covector.ir import Affine, Expr, Index, Input, Read, as_affine, transform, 
 from covector.ir.affine import free
 from covector.ir.walk import rename_bound
 from covector.notes import math as m
-from covector.notes.context import CONCRETE, COTANGENTS
+from covector.notes.context import COTANGENTS
 from covector.notes.show import show
 from covector.notes.translate_names import Names
 from covector.notes.translate_values import (
@@ -85,7 +85,8 @@ class Derivatives(Names):
         function = node.function
         if isinstance(function, m.Prime) and function.order == 1 and len(node.arguments) == 1:
             of = m.Apply(node.span, function.operand, node.arguments)
-            return self.derivative(m.Derivative(node.span, "d", of, node.arguments))
+            found = self.derivative(m.Derivative(node.span, "d", of, node.arguments))
+            return self.diagonal(node, found) if found.split and len(found.shape) > found.split else found
         if not isinstance(node.function, m.Name):
             raise UnreadError(f"the function {show(node.function)[:40]} is not understood", node.function.span)
         name = self.function_name(node)
@@ -351,7 +352,7 @@ class Derivatives(Names):
     def own_gradient(self, name: str, node: m.Differential) -> Value | None:
         """``∇s`` of a number that the page defines, where it speaks of no loss: its gradient by what it is made of."""
         context = self.context
-        if name not in context.defined or any(context.used[loss] for loss in CONCRETE) or self.shape_of(name):
+        if name not in context.defined or self.loss_name() is not None or self.shape_of(name):
             return None
         names = {n.name for n in m.walk(context.defined[name][0].body) if isinstance(n, m.Name)}
         inputs = [own for own in sorted(names) if own != name and self.shape_of(own)]

@@ -70,6 +70,9 @@ class Names:
     def gradient(self, name: str, node: m.Math) -> Value:
         raise NotImplementedError
 
+    def diagonal(self, node: m.Math, value: Value) -> Value:
+        raise NotImplementedError
+
     def name(self, node: m.Name) -> Value:
         """What a name stands for."""
         return self.named(node.name, node)
