@@ -17,7 +17,7 @@ from covector.derivation.text import render_text
 from covector.errors import NotationError, UnknownNameError, nearest
 from covector.export import numpy_module, numpy_source
 from covector.frontend import read_program, trace
-from covector.ir import Compute, Program
+from covector.ir import Compute, Input, Program
 from covector.ir.tensor import program_of
 from covector.notation.print import equation, shape_text, text
 from covector.run.reference import Array, evaluate
@@ -129,8 +129,13 @@ class Derivation:
         return render_json(self.record)
 
     def numpy(self) -> str:
-        """Python source of the forward and of all gradients that runs with NumPy alone."""
-        return numpy_module({"forward": self.record.program, "gradients": self.record.gradient_program})
+        """Python source of the forward and of all gradients that runs with NumPy alone.
+
+        ``gradients`` returns an array for each tensor of the derivation, in order: one array, or a tuple of several.
+        """
+        record = self.record
+        statements = [gradient.statement or _zero(gradient) for gradient in record.gradients.values()]
+        return numpy_module({"forward": record.program, "gradients": program_of(statements, _inputs(record))})
 
     def __str__(self) -> str:
         return self.text()
@@ -221,10 +226,7 @@ class Derived:
         """The program that computes this gradient, and nothing that it does not need; derive it for second
         derivatives.
         """
-        record = self._record
-        statement = self.statement or _zero(self.gradient)
-        seed = (record.seed,) if record.seed is not None else ()
-        return program_of((statement,), (*record.program.inputs, *seed))
+        return program_of((self.statement or _zero(self.gradient),), _inputs(self._record))
 
     def __str__(self) -> str:
         return self.element
@@ -234,6 +236,11 @@ class Derived:
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
+
+
+def _inputs(record: Record) -> tuple[Input, ...]:
+    """What a gradient is computed from: the inputs, and the cotangent of the output where there is one."""
+    return (*record.program.inputs, record.seed) if record.seed is not None else record.program.inputs
 
 
 def _zero(gradient: Gradient) -> Compute:
