@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from covector.derivation.formulas import Formulas
 from covector.derivation.record import Case, Gradient, Path, Record, Step, StopNote, Verification
 from covector.derivation.words import Words
-from covector.ir import Apply, Compute, Expr, Read, walk
+from covector.ir import Apply, Compute, Expr, Read, Tensor, walk
+from covector.ir.tensor import read_tensors
 from covector.notation.print import text
 from covector.ops import SCALARS
 
@@ -270,17 +271,41 @@ class _Layout:
             yield Sentence((self.words("unchecked"),), "verification")
 
     def zero(self, gradient: Gradient) -> Iterator[Block]:
-        """A gradient that is zero because nothing depends on the tensor."""
+        """A gradient that is zero: nothing depends on the tensor, or only what is flat or stopped does."""
         left = self.formulas.gradient(gradient.tensor, gradient.at)
         yield Equation(left, (Line("0"),), "element form")
         output = Formula(self.formulas.name(self.record.program.output.name))
-        yield self.sentence("zero", "note:", y=output, x=Formula(self.formulas.name(gradient.tensor.name)))
+        phrase = _why_zero(self.record.program.output, gradient.tensor)
+        yield self.sentence(phrase, "note:", y=output, x=Formula(self.formulas.name(gradient.tensor.name)))
 
     def sentence(self, phrase: str, label: str = "", **values: Formula) -> Sentence:
         """A phrase whose blanks are formulas."""
         parts = re.split(r"\{(\w+)\}", self.words.template(phrase))
         filled = [part if number % 2 == 0 else values[part] for number, part in enumerate(parts)]
         return Sentence(tuple(part for part in filled if part), label)
+
+
+def _why_zero(output: Tensor, tensor: Tensor) -> str:
+    """The phrase that says why the gradient of the output with respect to a tensor is zero."""
+    readers = [reader for reader in _read_by([output]) if isinstance(reader, Compute)]
+    if tensor not in _read_by([output]):
+        return "zero"
+    for node in (node for reader in readers for node in walk(reader.body)):
+        if isinstance(node, Apply) and node.function is SCALARS["stop"]:
+            stopped = [part.tensor for part in walk(node) if isinstance(part, Read)]
+            if tensor in _read_by(stopped):
+                return "stopped"
+    return "flat"
+
+
+def _read_by(tensors: Sequence[Tensor]) -> set[Tensor]:
+    """The tensors, and those that they read, directly or through others."""
+    found, waiting = set(tensors), list(tensors)
+    while waiting:
+        fresh = set(read_tensors(waiting.pop())) - found
+        found |= fresh
+        waiting += fresh
+    return found
 
 
 def verification_text(found: Verification, words: Words) -> str:

@@ -36,6 +36,14 @@ _PHRASES: Mapping[str, tuple[str, str]] = {
         "{G}，其中 {L} 是依赖于 {y} 的任意标量",
     ),
     "zero": ("{y} does not depend on {x}: the gradient is zero", "{y} 与 {x} 无关：梯度为零"),
+    "flat": (
+        "{y} is constant in {x} almost everywhere: the gradient is zero",
+        "{y} 关于 {x} 几乎处处为常数：梯度为零",
+    ),
+    "stopped": (
+        "with every stop held constant, {y} is constant in {x} almost everywhere: the gradient is zero",
+        "将每个 stop 视为常数时，{y} 关于 {x} 几乎处处为常数：梯度为零",
+    ),
     "checked": (
         "against finite differences at {shapes}, largest relative error {error}",
         "与有限差分比较，{shapes}，最大相对误差 {error}",

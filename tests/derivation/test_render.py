@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from covector.derivation.derive import derive_record
 from covector.derivation.html import render_html
 from covector.derivation.json import render_json
 from covector.derivation.latex import render_latex, words_latex
@@ -17,6 +18,7 @@ from covector.derivation.text import render_text
 from covector.derivation.words import LANGUAGES, Words
 from covector.derivation.wrap import cells, wrapped
 from covector.errors import CovectorError
+from covector.frontend import read_program
 from covector.matrix import MatrixForm
 from tests.derivation.records import ATTENTION, LINEAR, LOSS, record
 from tests.support.katex import latex_errors
@@ -130,14 +132,37 @@ def test_contributions_of_several_statements_are_added() -> None:
 def test_a_gradient_that_is_zero_says_why() -> None:
     text = render_text(record(ZERO))
     assert "∂L/∂b[i] = 0" in text
-    assert "y does not depend on b: the gradient is zero" in text
-    assert "y 与 b 无关：梯度为零" in render_text(record(ZERO), "zh")
+    assert "y is constant in b almost everywhere: the gradient is zero" in text
+    unread = derive_record(read_program("a: I; b: I; y[i] = a[i]"))
+    assert "y does not depend on b: the gradient is zero" in render_text(unread)
+    assert "y 与 b 无关：梯度为零" in render_text(unread, "zh")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "y[i] = sign(x[i])",
+        "y[i] = [x[i]>0]*w[i]",
+        "y[i] = select(x[i]>0, 1, 2)*w[i]",
+        "a[i] = sign(x[i]); y[i] = a[i] + w[i]",
+    ],
+)
+def test_a_gradient_that_is_zero_almost_everywhere_says_so(source: str) -> None:
+    assert "y is constant in x almost everywhere: the gradient is zero" in render_text(record(source))
+    assert "y 关于 x 几乎处处为常数：梯度为零" in render_text(record(source), "zh")
+    assert "does not depend" not in render_text(record(source))
+
+
+def test_a_gradient_that_is_zero_for_its_stops_says_so() -> None:
+    text = render_text(record("y[i] = stop(x[i]) * w[i]"))
+    assert "with every stop held constant, y is constant in x almost everywhere: the gradient is zero" in text
+    assert "将每个 stop 视为常数时" in render_text(record("y[i] = stop(x[i]) * w[i]"), "zh")
 
 
 def test_notes_about_stops() -> None:
     text = render_text(record(ATTENTION))
     assert "  note     stop(max_j S[i,j]) changes nothing: proved" in text
-    assert "stop(max_j S[i,j]) is held constant: without the stop the gradient would differ" in text
+    assert "stop(max_j S[i,j]) is held constant, which was not proved to change nothing" in text
 
 
 def test_latex_is_accepted_by_katex_and_mathjax() -> None:
