@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -64,8 +65,11 @@ def identifier(name: str) -> str:
 
     >>> identifier("x'"), identifier("lambda"), identifier("x̂"), identifier("权重")
     ('x_', 'lambda_', 'x_hat', '权重')
+
+    It is spelt as Python reads it, for which ``ｘ`` is ``x``.
     """
     spelt = name.replace("\u0302", "_hat").replace("\u0304", "_bar").replace("\u0303", "_tilde")
+    spelt = unicodedata.normalize("NFKC", spelt)
     spelt = "".join(letter if f"_{letter}".isidentifier() else "_" for letter in spelt) or "_"
     if not spelt.isidentifier():
         spelt = f"_{spelt}"

@@ -175,5 +175,6 @@ PROGRAMS: dict[str, Example] = {
     "sum by group": Example("x: (3*S)\ny[g:3] = sum[i]([g = i // S] * x[i])", least={"S": 1}),
     "several statements": Example("a[i] = x[i] ** 2\nb[j] = exp(y[j])\nc[i,j] = a[i] * b[j] + a[i]"),
     "names": Example("lambda: N; np: N; sum2: N\n权重[i] = lambda[i] * np[i]\nfloat[i] = 权重[i] + sum2[i]"),
+    "names that Python takes for one": Example("ﬁ[i] = ｘ[i] * x[i] + ℎ[i] * h[i]"),
     "division": Example("y[i,j] = a[i,j] / b[j] / c[i]", {"b": nonzero, "c": nonzero}),
 }
