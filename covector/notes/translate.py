@@ -113,7 +113,7 @@ class Translator(Derivatives):
             return Value(
                 (*left.shape, right.shape[1]), lambda at: mul(left.at(at[:1]), right.at((as_affine(0), at[1])))
             )
-        if sign in ("⊙", "∘", "*"):
+        if sign in ("⊙", "∘", "*") or (not sign and len(left.shape) == len(right.shape) == 1):
             return elementwise(self.extents, node, [left, right], mul, "the elementwise product")
         if sign in (".", "·") and [len(left.shape), len(right.shape)] == [1, 1]:
             return matrix_product(self.extents, node, left, right)
