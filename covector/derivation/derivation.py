@@ -134,8 +134,9 @@ class Derivation:
         ``gradients`` returns an array for each tensor of the derivation, in order: one array, or a tuple of several.
         """
         record = self.record
-        statements = [gradient.statement or _zero(gradient) for gradient in record.gradients.values()]
-        return numpy_module({"forward": record.program, "gradients": program_of(statements, _inputs(record))})
+        outputs = tuple(gradient.statement or _zero(gradient) for gradient in record.gradients.values())
+        statements = tuple(dict.fromkeys((*record.gradient_program.statements, *outputs)))
+        return numpy_module({"forward": record.program, "gradients": Program(_inputs(record), statements, outputs)})
 
     def __str__(self) -> str:
         return self.text()

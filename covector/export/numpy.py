@@ -85,7 +85,8 @@ class _Function:
         }
         self.code = Code(names)
         tensors = self.inputs | self.outputs
-        self.emitter = Emitter(self.code, self.symbols, tensors, _trusted(program))
+        self.trusted = _trusted(program)
+        self.emitter = Emitter(self.code, self.symbols, tensors, self.trusted)
 
     def source(self) -> str:
         """The text of the function, without imports and helpers."""
@@ -147,7 +148,7 @@ class _Function:
         return Value(term, value.axes, statement.dtype)
 
     def header(self) -> tuple[list[str], list[str]]:
-        """The lines that bind extents and check shapes, and the extents to be given by keyword."""
+        """The lines that bind extents and check shapes and positions, and the extents to be given by keyword."""
         bound: set[str] = set()
         lines: list[str] = []
         checks: list[str] = []
@@ -161,6 +162,9 @@ class _Function:
                 checks.append(f"assert {name}.shape == {shape(tensor.shape)}")
             bound |= {symbol for symbol in fresh if symbol is not None}
         lines += self.solved(bound)
+        # NumPy refuses positions beyond the end by itself, but counts negative ones from there.
+        positions = {tensor for tensor, _ in self.trusted}
+        checks += [f"assert np.all({name} >= 0)" for tensor, name in self.inputs.items() if tensor in positions]
         return [*lines, *checks], [self.symbols[symbol] for symbol in self.symbols if symbol not in bound]
 
     def _unpacked(self, name: str, extents: list[str | None], new: list[str]) -> str:

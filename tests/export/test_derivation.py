@@ -35,3 +35,18 @@ def test_every_gradient_is_returned_in_order(source: str, wrt: list[str] | None)
         assert np.shape(array) == expected.shape
         assert np.asarray(array).dtype == expected.dtype
         np.testing.assert_allclose(array, expected)
+
+
+def test_the_gradients_know_which_positions_the_forward_reads() -> None:
+    source = derive("table: V D\nids: N int64\ny[n,d] = table[ids[n],d]").numpy()
+    assert "np.add.at(dtable, ids, G)" in source
+
+
+@pytest.mark.parametrize("name", ["forward", "gradients"])
+def test_positions_outside_are_refused(name: str) -> None:
+    derived = derive("table: V D\nids: N int64\ny[n,d] = table[ids[n],d]")
+    for position in (-1, 3):
+        arrays = {"table": np.ones((3, 2)), "ids": np.array([0, position])}
+        arrays |= {"G": np.ones((2, 2))} if name == "gradients" else {}
+        with pytest.raises((AssertionError, IndexError)):
+            run(derived.numpy(), name, arrays, {})
