@@ -302,6 +302,6 @@ ARITHMETIC = (
     Rule("primitive-factor", "mul", "(2*a - 4*b) * c", "2 * (a - 2*b) * c", primitive_factor),
     Rule("fold-power", "pow", "(a**2 * b)**3", "a**6 * b**3", fold_power),
     Rule("fold-infinity", "mul", "2 * inf", "inf", fold_infinity),
-    Rule("integer-value", "Affine", "2*M", "2 * M", integer_value),
+    Rule("integer-value", "Affine", "(4*M) // 2", "2 * M", integer_value),
     Rule("order", "add mul", "b * a", "a * b", order_arguments),
 )

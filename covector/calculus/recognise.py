@@ -112,6 +112,7 @@ class Recogniser:
         self.values = sorted(useful, key=lambda value: -value.size)
         self.written = [v for value in values if _is_useful(v := Value(value.tensor, value.tensor.body))]
         self.memo: dict[Expr, Expr] = {}
+        self.held = {v.tensor: guards_of(v.body) for v in values}
 
     def __call__(self, expr: Expr) -> Expr:
         """The expression with every earlier value in it read instead of computed."""
@@ -147,13 +148,10 @@ class Recogniser:
 
     def _guards(self, factor: Expr) -> Iterable[Expr]:
         """The brackets that the value read by a factor holds."""
-        value = next((v for v in self.values if isinstance(factor, Read) and v.own.tensor is factor.tensor), None)
-        if value is None or value.result is not None or not isinstance(factor, Read):
-            return
-        here = dict(zip(value.tensor.indices, factor.positions, strict=True))
-        for part in factors_of(value.body):
-            if isinstance(part, Bracket):
-                yield substitute(part, here)
+        if isinstance(factor, Read) and isinstance(factor.tensor, Compute) and factor.tensor in self.held:
+            here = dict(zip(factor.tensor.indices, factor.positions, strict=True))
+            for guard in self.held[factor.tensor]:
+                yield substitute(guard, here)
 
     def _as_written(self, node: Any) -> Any:
         """A node that is an earlier value to the letter, read instead of computed."""
@@ -165,6 +163,11 @@ class Recogniser:
                 if read is not None:
                     return read
         return node
+
+
+def guards_of(body: Expr) -> tuple[Bracket, ...]:
+    """The brackets of a product."""
+    return tuple(factor for factor in factors_of(body) if isinstance(factor, Bracket))
 
 
 def _is_useful(value: Value) -> bool:

@@ -10,13 +10,28 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from covector.calculus.build import ONE, ZERO, add, mul, total
+from covector.calculus.build import ONE, ZERO, add, is_integer_condition, mul, total
 from covector.calculus.derivative import partial
+from covector.calculus.recognise import guards_of
 from covector.calculus.tidy import Tidy
 from covector.errors import DtypeError
-from covector.ir import Compute, Expr, Index, Input, Program, Read, Reduce, Tensor, as_affine, is_float, walk
+from covector.ir import (
+    Compute,
+    Expr,
+    Index,
+    Input,
+    Program,
+    Read,
+    Reduce,
+    Tensor,
+    as_affine,
+    is_float,
+    substitute,
+    walk,
+)
 from covector.ir.tensor import read_tensors
 from covector.ir.walk import fresh, rename, rename_bound, unshadowed
+from covector.run.extents import symbols
 
 LETTERS = "ijklmnuvwpqrstabcdefgh"
 
@@ -83,7 +98,9 @@ class _Accumulation:
 
     def __init__(self, program: Program, wanted: tuple[Tensor, ...], seed_name: str) -> None:
         self.program, self.wanted = program, wanted
-        self.taken = set(program.tensors())
+        tensors = program.tensors()
+        extents = (name for tensor in tensors.values() for extent in tensor.shape for name in symbols(extent))
+        self.taken = {*tensors, *extents}
         self.tidy = Tidy(program)
         output = program.output
         self.seed = Input(self.name(seed_name), output.shape, output.dtype) if output.shape else None
@@ -123,7 +140,12 @@ class _Accumulation:
         if tensor is self.program.output:
             return Read(self.seed, positions) if self.seed else ONE
         found = self.cotangents.get(tensor)
-        return Read(found, positions) if found is not None else None
+        if found is None:
+            return None
+        # Where the cotangent is a strong zero, so is what it is multiplied with, be that infinite.
+        here = dict(zip(found.indices, positions, strict=True))
+        guards = (substitute(guard, here) for guard in self.tidy.recogniser.held[found])
+        return mul(*guards, Read(found, positions))
 
     def accumulate(self, tensor: Tensor) -> None:
         """Add up what every statement that reads the tensor gives to its cotangent."""
@@ -139,7 +161,10 @@ class _Accumulation:
         if body is ZERO:
             self.cotangents[tensor] = None
         else:
-            self.cotangents[tensor] = Compute(self.name(f"d{tensor.name}"), at, unshadowed(body, at), tensor.dtype)
+            cotangent = Compute(self.name(f"d{tensor.name}"), at, unshadowed(body, at), tensor.dtype)
+            guards = (guard for guard in guards_of(cotangent.body) if not is_integer_condition(guard.condition))
+            self.tidy.recogniser.held[cotangent] = tuple(guards)
+            self.cotangents[tensor] = cotangent
 
     def contribution(self, statement: Compute, tensor: Tensor, at: tuple[Index, ...]) -> Contribution | None:
         """What one statement gives, or None where its own cotangent is zero."""

@@ -333,5 +333,5 @@ SUMS = (
         "提出求和号",
     ),
     Rule("split-product", "prod", "prod[k](f[k] * g[k])", "prod[k](f[k]) * prod[k](g[k])", split_product),
-    Rule("extremum-of-constant", "max min", "max[k](g[i])", "g[i]", extremum_of_constant),
+    Rule("extremum-of-constant", "max min", "max[k:5](g[i])", "g[i]", extremum_of_constant),
 )

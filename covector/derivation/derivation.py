@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from covector.calculus.build import ZERO
 from covector.calculus.reverse import element_indices
 from covector.derivation.derive import derive_record
@@ -14,15 +16,15 @@ from covector.derivation.latex import render_latex
 from covector.derivation.markdown import render_markdown
 from covector.derivation.record import Gradient, Record, Step
 from covector.derivation.text import render_text
-from covector.errors import NotationError, UnknownNameError, nearest
+from covector.errors import BudgetError, DtypeError, NotationError, ShapeError, UnknownNameError, nearest
 from covector.export import numpy_module, numpy_source
 from covector.frontend import read_program, trace
-from covector.ir import Compute, Input, Program
+from covector.ir import Compute, Input, Program, is_integer
 from covector.ir.tensor import program_of
 from covector.notation.print import equation, shape_text, text
 from covector.run.reference import Array, evaluate
 
-Shape = str | Iterable[int | str]
+Shape = str | int | Iterable[int | str]
 
 
 def derive(
@@ -48,8 +50,35 @@ def derive(
     'G.T @ input'
 
     """
-    names = [wrt] if isinstance(wrt, str) else wrt
-    return Derivation(derive_record(_program(forward, {**(shapes or {}), **shape_of}), names))
+    names = _names(wrt)
+    try:
+        return Derivation(derive_record(_program(forward, {**_shapes(shapes), **shape_of}), names))
+    except RecursionError:
+        message = "this program is nested too deeply to be derived"
+        raise BudgetError(message, hint="name a part of an expression in a statement of its own") from None
+    except OverflowError:
+        message = "a constant in this program is too large for float64"
+        raise NotationError(message, hint="the largest float64 is about 1.8e308; write inf for infinity") from None
+
+
+def _names(wrt: Any) -> list[str] | None:
+    """The names to differentiate with respect to."""
+    if wrt is None or isinstance(wrt, str):
+        return None if wrt is None else [wrt]
+    names = list(wrt) if isinstance(wrt, Iterable) else [wrt]
+    for name in names:
+        if not isinstance(name, str):
+            message = f"wrt takes names of tensors, not {type(name).__name__} {name!r}"
+            raise UnknownNameError(message, hint='wrt="x", or wrt=["x", "w"]')
+    return names
+
+
+def _shapes(shapes: Any) -> Mapping[str, Any]:
+    """The shapes that are given as a mapping."""
+    if shapes is None or (isinstance(shapes, Mapping) and all(isinstance(name, str) for name in shapes)):
+        return shapes or {}
+    message = f"shapes is a mapping from names to shapes, not {type(shapes).__name__} {shapes!r}"
+    raise NotationError(message, hint='shapes={"x": "M N"}')
 
 
 def _program(forward: str | Callable[..., Any] | Program, shapes: Mapping[str, Any]) -> Program:
@@ -77,6 +106,9 @@ class Derivation:
     def __getitem__(self, name: str) -> Derived:
         """The gradient with respect to a tensor; raises `UnknownNameError`."""
         gradients = {**self.record.intermediate, **self.record.gradients}
+        if not isinstance(name, str):
+            message = f"a gradient is found by the name of its tensor, not by {type(name).__name__} {name!r}"
+            raise UnknownNameError(message, hint="derived: " + ", ".join(gradients))
         if name not in gradients:
             close = nearest(name, gradients)
             hint = f"did you mean {close!r}?" if close else "derived: " + ", ".join(gradients)
@@ -261,4 +293,35 @@ def _arguments(program: Program, arrays: tuple[Any, ...], named: Mapping[str, An
             what = "was given twice" if name in given else "is no input"
             raise UnknownNameError(f"{name!r} {what}", hint="inputs: " + ", ".join(names))
         given[name] = array
-    return given
+    return {tensor.name: _array(tensor, given[tensor.name]) for tensor in program.inputs if tensor.name in given}
+
+
+_KINDS = {"c": "complex", "S": "text", "U": "text", "T": "text", "M": "dates", "m": "durations"}
+
+
+def _array(tensor: Input, value: Any) -> Array:
+    """What is given for an input as an array; raises `ShapeError` or `DtypeError` where it can be none."""
+    name, wanted = tensor.name, f"{tensor.name} is {tensor.dtype}"
+    try:
+        found = np.asarray(value)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise DtypeError(f"{name} cannot be read as an array: {error}", hint=wanted) from None
+        message = f"{name} is ragged: its rows differ in length"
+        raise ShapeError(message, hint=f"its shape is {shape_text(tensor.shape, 'unicode') or '()'}") from None
+    except (TypeError, RuntimeError, OverflowError) as error:
+        raise DtypeError(f"{name} cannot be read as an array: {error}", hint=wanted) from None
+    if found.dtype.kind in "cSUTMm":
+        raise DtypeError(f"{name} is given {_KINDS[found.dtype.kind]} ({found.dtype}), not numbers", hint=wanted)
+    if found.dtype.kind == "O" and any(element is None for element in found.flat):
+        raise DtypeError(f"{name} is given None, not numbers", hint=wanted)
+    if found.dtype.kind == "f" and is_integer(tensor.dtype) and found.size:
+        hint = f"{wanted}: convert it on purpose, {name}.astype({tensor.dtype!r})"
+        raise DtypeError(f"{name} is given floats ({found.dtype}), where integers are wanted", hint=hint)
+    try:
+        cast = found.astype(tensor.dtype)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DtypeError(f"{name} is given values that are no {tensor.dtype}: {error}", hint=wanted) from None
+    if is_integer(tensor.dtype) and not np.array_equal(cast, found):
+        raise DtypeError(f"{name} is given values that are no {tensor.dtype}", hint=wanted)
+    return cast

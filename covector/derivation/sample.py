@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -12,13 +13,16 @@ from covector.ir import Affine, Apply, Compute, Index, Input, Program, Read, Red
 from covector.ir.affine import atoms
 from covector.ir.node import Node
 from covector.run.extents import evaluate_extent, symbols
-from covector.run.reference import Array, evaluate_batch
+from covector.run.reference import Array, evaluate_batch, grid_size
 
 SIZES = ((2, 3, 4, 5), (3, 2, 5, 1), (1, 4, 1, 3))
 """Values that symbols take in turn, one row for each check; random ones where these leave an extent below 1."""
 
 ATTEMPTS = 400
 """How many assignments are tried before a program is taken to have no shape at all."""
+
+LARGEST_GRID = 1_000_000
+"""Elements over which a program may be evaluated to be checked; of one with larger fixed shapes nothing is checked."""
 
 RANGES = ((-1.5, -0.3, 0.3, 1.5), (0.3, 0.9), (1.1, 2.5))
 """Where inputs are drawn from, in turn: away from zero, of both signs, then where roots and logarithms are finite."""
@@ -41,9 +45,18 @@ def samples(program: Program, seed: Input | None, tries: int) -> Iterator[Iterat
     shapes: list[dict[str, int]] = []
     for number in range(2 * len(SIZES) if names else len(SIZES)):
         extents = _fitting(program, names, number)
-        if extents is not None and (extents not in shapes or not names) and len(shapes) < len(SIZES):
+        if extents is None or not _is_small(program, extents):
+            continue
+        if (extents not in shapes or not names) and len(shapes) < len(SIZES):
             shapes.append(extents)
             yield _points(program, seed, extents, number, tries)
+
+
+def _is_small(program: Program, extents: Mapping[str, int]) -> bool:
+    """Whether evaluating a program some hundred times takes seconds at most."""
+    sizes = [prod(evaluate_extent(extent, extents) for extent in tensor.shape) for tensor in program.inputs]
+    sizes += [grid_size(statement, extents) for statement in program.statements if isinstance(statement, Compute)]
+    return sum(sizes) <= LARGEST_GRID
 
 
 def _points(program: Program, seed: Input | None, extents: dict[str, int], number: int, tries: int) -> Iterator[Sample]:

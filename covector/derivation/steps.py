@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from covector.calculus.arithmetic import ARITHMETIC, with_coefficient
-from covector.calculus.build import ONE, ZERO, coefficient_of, delta_form, is_apply, total
+from covector.calculus.build import ONE, ZERO, coefficient_of, delta_form, factors_of, is_apply, total
 from covector.calculus.factor import factored
 from covector.calculus.reverse import Contribution
 from covector.calculus.rewrite import Rewriter, Rule
@@ -44,12 +44,12 @@ def path_of(contribution: Contribution, tidy: Tidy) -> Path:
     """The derivation of one contribution."""
     entry = tuple(_entry(contribution, tidy))
     final = entry[-1].expr
-    cotangent = contribution.cotangent
+    reads = [factor for factor in factors_of(contribution.cotangent) if isinstance(factor, Read)]
     return Path(
         statement=contribution.statement,
         outputs=contribution.outputs,
         at=contribution.at,
-        cotangent=cotangent.tensor.name if isinstance(cotangent, Read) else None,
+        cotangent=reads[0].tensor.name if reads else None,
         entry=entry,
         cases=cases_of(final),
         chain=tuple(_chain(contribution, final, tidy)),
@@ -70,7 +70,8 @@ def _chain(contribution: Contribution, entry: Expr, tidy: Tidy) -> Iterator[Step
     if contribution.cotangent is ONE:
         return
     coefficient, factors = coefficient_of(entry)
-    chain = total(contribution.outputs, with_coefficient(coefficient, (contribution.cotangent, *factors)))
+    cotangent = factors_of(contribution.cotangent)
+    chain = total(contribution.outputs, with_coefficient(coefficient, (*cotangent, *factors)))
     yield Step(chain)
     yield from _simplified(chain, tidy, tidy.finish)
 

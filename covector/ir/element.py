@@ -180,10 +180,15 @@ def _find_strong_dtype(expr: Expr) -> str | None:
     if isinstance(expr, Bracket):
         return None
     if isinstance(expr, Reduce):
-        return "bool" if expr.operation in ("any", "all") else _strong_dtype(expr.body)
+        below = _strong_dtype(expr.body)
+        if expr.operation in ("sum", "prod") and below == "bool":
+            return "int64"
+        return "bool" if expr.operation in ("any", "all") else below
     arguments = expr.arguments if isinstance(expr, Apply) else (expr.then, expr.otherwise)
     if isinstance(expr, Apply) and expr.function.result == "bool":
         return "bool"
+    if isinstance(expr, Apply) and expr.function.name in _COUNTING and _counts(expr):
+        return "int64"
     strong = [found for argument in arguments if (found := _strong_dtype(argument)) is not None]
     result = promote(*strong) if strong else None
     if result is None or is_float(result):
@@ -192,6 +197,20 @@ def _find_strong_dtype(expr: Expr) -> str | None:
     if wants_float or (isinstance(expr, Apply) and (expr.function.result == "float" or _is_fractional_power(expr))):
         return "float64"
     return result
+
+
+_COUNTING = ("add", "sub", "mul", "neg", "pow")
+
+
+def _counts(expr: Apply) -> bool:
+    """Whether arithmetic is of truth values, which then count as 0 and 1; a product of them alone stays one."""
+    strong = [_strong_dtype(argument) for argument in expr.arguments]
+    alone = expr.function.name == "mul" and None not in strong
+    whole = all(
+        found == "bool" or (found is None and not is_float(dtype(a)))
+        for found, a in zip(strong, expr.arguments, strict=True)
+    )
+    return "bool" in strong and whole and not alone
 
 
 def _weak_dtype(expr: Expr) -> str:
@@ -211,6 +230,9 @@ def _weak_dtype(expr: Expr) -> str:
 
 def _is_fractional_power(expr: Apply) -> bool:
     """Whether an expression is a power of an integer that is none itself: its exponent is a negative number."""
-    if expr.function.name != "pow" or not isinstance(expr.arguments[1], Literal):
+    if expr.function.name != "pow":
         return False
-    return expr.arguments[1].value < 0
+    exponent = expr.arguments[1]
+    negated = isinstance(exponent, Apply) and exponent.function.name == "neg"
+    inner = exponent.arguments[0] if isinstance(exponent, Apply) and negated else exponent
+    return isinstance(inner, Literal) and (inner.value > 0 if negated else inner.value < 0)

@@ -123,6 +123,11 @@ def _slab(
     return np.array(np.broadcast_to(value, (batch, *shape)))
 
 
+def grid_size(statement: Compute, extents: Mapping[str, int]) -> int:
+    """The number of elements that evaluating a statement at once takes."""
+    return prod(evaluate_extent(extent, extents) for extent in statement.shape) * _inner(statement, extents)
+
+
 def _inner(statement: Compute, extents: Mapping[str, int]) -> int:
     """The largest number of elements that the reductions of a statement put behind one element of its output."""
     sizes: dict[Node, int] = {}
@@ -204,6 +209,8 @@ class Evaluation:
         if expr.function.name == "mul":
             return self.product(expr.arguments, scope)
         arguments = [self.value(argument, scope) for argument in expr.arguments]
+        if expr.function.name in ("add", "sub", "neg", "pow"):
+            arguments = [a.astype(np.int64) if a.dtype == bool else a for a in arguments]
         if not expr.function.variadic:
             return np.asarray(expr.function.numeric(*arguments))
         result = arguments[0]
