@@ -19,8 +19,8 @@ from covector.ir import Apply, Compute, Input, Opaque, as_affine
 from covector.ir.tensor import program_of
 from covector.notation import syntax
 from covector.notation.element import Scope
-from covector.notation.integers import exact
-from covector.notation.scope import CONSTANTS
+from covector.notation.integers import exact, excess
+from covector.notation.scope import CONSTANTS, NAN, NAN_HINT
 from covector.notation.syntax import Syntax
 from covector.ops import SCALARS
 
@@ -137,7 +137,7 @@ class _Reader:
         """A literal, exactly."""
         number = exact(node.text)
         if number is None:
-            raise self.fault("this number has too many digits", node, "the largest float64 is about 1.8e308")
+            raise self.fault(excess(node.text), node, "the largest float64 is about 1.8e308")
         return number
 
     def name(self, node: syntax.Name) -> Array:
@@ -153,6 +153,8 @@ class _Reader:
             return Array(self.trace, (), Apply(SCALARS["pi"], ()))
         if name in ("inf", "true", "false"):
             return number_of(self.trace, float("inf") if name == "inf" else name == "true")
+        if name == "nan":
+            raise self.fault(NAN, node, NAN_HINT)
         raise self.unknown(node)
 
     def unknown(self, node: syntax.Name) -> CovectorError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 
 from covector.errors import NotationError, UnknownNameError, nearest
 from covector.frontend.matrix import define_matrix
@@ -12,7 +13,7 @@ from covector.notation.element import Scope, declare, define
 from covector.notation.parse import parse_program, parse_shape
 from covector.notation.scope import names_in, syntax_walk
 
-Shape = str | Sequence[int | str]
+Shape = str | int | Sequence[int | str]
 MatrixForm = Callable[[syntax.Definition, Scope, str], Sequence[Compute | Opaque]]
 
 
@@ -90,9 +91,20 @@ def _names(tree: syntax.Program) -> set[str]:
 
 def _shape_text(name: str, shape: Shape) -> str:
     """A declaration in the notation."""
+    if isinstance(shape, Integral) and not isinstance(shape, bool):
+        shape = (int(shape),)
     if not isinstance(shape, str):
+        _check_shape(name, shape)
         shape = " ".join(_extent_text(extent) for extent in shape)
     return f"{name}: {shape if shape.strip() else '()'}"
+
+
+def _check_shape(name: str, shape: object) -> None:
+    """Raise where something else than a shape is given as one."""
+    extents = shape if isinstance(shape, (tuple, list)) else [None]
+    if not all(isinstance(extent, (str, Integral)) and not isinstance(extent, bool) for extent in extents):
+        message = f"the shape of {name} is {type(shape).__name__} {shape!r}"
+        raise NotationError(message, hint=f'write it as text, {name}="M N", or as a tuple, ("M", 3)')
 
 
 def _extent_text(extent: int | str) -> str:

@@ -56,7 +56,7 @@ def _name_of(function: Callable[..., Any]) -> str:
 def _inputs(function: Callable[..., Any], shapes: Mapping[str, Shape], name: str) -> list[Input]:
     """The inputs that the parameters of a function are."""
     scope, inputs = Scope(), []
-    parameters = inspect.signature(function).parameters
+    parameters = _parameters(function, name)
     for parameter in parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
@@ -76,6 +76,15 @@ def _inputs(function: Callable[..., Any], shapes: Mapping[str, Shape], name: str
             hint = f"did you mean {close!r}?" if close else f"its parameters: {', '.join(parameters) or 'none'}"
             raise ShapeError(f"{name} has no parameter {given_name!r}", hint=hint)
     return inputs
+
+
+def _parameters(function: Callable[..., Any], name: str) -> Mapping[str, inspect.Parameter]:
+    """The parameters of a function; raises `TraceError` where they cannot be known."""
+    try:
+        return inspect.signature(function).parameters
+    except (ValueError, TypeError):
+        message = f"the parameters of {name} cannot be known: it is built in"
+        raise TraceError(message, hint="wrap it in a function of arrays: lambda x: …") from None
 
 
 def _declaration(name: str, shape: Shape) -> str:

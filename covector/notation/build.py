@@ -17,13 +17,13 @@ from covector.notation.syntax import Span, Syntax
 
 REDUCTIONS = ("sum", "prod", "max", "min", "mean", "any", "all")
 DTYPES = ("bool", "int32", "int64", "float32", "float64")
-MAX_DEPTH = 200
+MAX_DEPTH = 100
 
 _SIGNS_OF_REDUCTION = {"Σ": "sum", "∑": "sum", "Π": "prod", "∏": "prod"}
 _OPERATORS = {"−": "-", "·": "*", "⋅": "*", "=": "==", "≠": "!=", "≤": "<=", "≥": ">="}
 _MIRRORED = {">": "<", ">=": "<="}
 _SPELLINGS = str.maketrans({"′": "'", "’": "'", "µ": "μ"})
-_CONSTANTS = {"True": "true", "False": "false"}
+_CONSTANTS = {"True": "true", "False": "false", "NaN": "nan"}
 _DTYPE_STEMS = ("float", "int", "uint", "bool", "complex", "bfloat", "half", "double")
 
 

@@ -9,6 +9,7 @@ from covector.errors import CovectorError, DtypeError, NotationError, UnknownNam
 from covector.ir import Affine, Read, Symbol, as_affine, floor_div, is_integer, modulo
 from covector.ir.affine import atoms, free
 from covector.notation import syntax
+from covector.notation.scope import CONSTANTS, NAN, NAN_HINT
 from covector.notation.syntax import Syntax
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _ALLOWED = "a position holds indices, integers, extents, reads of integer tensors, and their sums, multiples, // and %"
 _POSITION = "non-affine position"
+_BEYOND = 2**1024 - 2**970
+"""The least number that rounds to no float64."""
 
 
 class NotAnIntegerError(NotationError):
@@ -97,6 +100,8 @@ def _name(node: syntax.Name, env: Env, statement: Statement) -> Affine:
         return scope.extents[name]
     if name in statement.extents:
         return statement.extents[name]
+    if name == "nan":
+        raise statement.fault(NAN, node, NAN_HINT)
     if env.declares and not scope.closed:
         return statement.extents.setdefault(name, as_affine(Symbol(name)))
     if env.declares:
@@ -106,7 +111,7 @@ def _name(node: syntax.Name, env: Env, statement: Statement) -> Affine:
 
 def _unbound(node: syntax.Name, statement: Statement) -> Exception:
     name = node.name
-    if name in ("pi", "inf", "true", "false"):
+    if name in CONSTANTS:
         return _refuse(f"{name} is not an integer", node, statement)
     hint = f"bind it in a reduction, sum[{name}](…), or add it to the left side"
     return statement.fault(f"index {name} is not bound", node, hint, UnboundIndexError)
@@ -171,7 +176,7 @@ def _varies(form: Affine) -> bool:
 
 
 def exact(text: str) -> Fraction | None:
-    """The number that ``text`` writes, exactly; None where it has too many digits to be meant.
+    """The number that ``text`` writes, exactly; None where it has too many digits, or is too large for float64.
 
     >>> exact("1e-5")
     Fraction(1, 100000)
@@ -179,4 +184,10 @@ def exact(text: str) -> Fraction | None:
     _, _, exponent = text.lower().partition("e")
     if len(text) > 400 or abs(int(exponent or 0)) > 400:
         return None
-    return Fraction(text)
+    number = Fraction(text)
+    return number if number < _BEYOND else None
+
+
+def excess(text: str) -> str:
+    """What is wrong with a number for which `exact` finds nothing."""
+    return f"this number {'has too many digits' if len(text) > 400 else 'is too large for float64'}"

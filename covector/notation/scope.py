@@ -15,7 +15,9 @@ from covector.notation.syntax import Name, Syntax
 
 Number = int | float | Fraction | bool | Affine
 
-CONSTANTS = ("pi", "inf", "true", "false")
+CONSTANTS = ("pi", "inf", "nan", "true", "false")
+NAN = "'nan' is a reserved name: NaN has no place in a program"
+NAN_HINT = "use inf or a number, or give the array another name"
 _TYPO = 0.82
 
 

@@ -10,8 +10,8 @@ from covector.ir.affine import atoms
 from covector.ir.element import dtype
 from covector.notation import syntax
 from covector.notation.build import REDUCTIONS
-from covector.notation.integers import NotAnIntegerError, UnboundIndexError, exact, integer
-from covector.notation.scope import Number, names_in
+from covector.notation.integers import NotAnIntegerError, UnboundIndexError, exact, excess, integer
+from covector.notation.scope import NAN, NAN_HINT, Number, names_in
 from covector.notation.statement import Env, Statement
 from covector.notation.syntax import Syntax
 from covector.ops import OPERATIONS, SCALARS
@@ -35,6 +35,8 @@ def value(node: Syntax, env: Env, statement: Statement) -> Expr:
     if isinstance(node, syntax.Name):
         return _name(node, env, statement)
     if isinstance(node, syntax.Subscript):
+        if node.name == "nan":
+            raise statement.fault(NAN, node, NAN_HINT)
         return statement.read(node, env)
     if isinstance(node, syntax.Operator):
         return _operator(node, env, statement)
@@ -107,7 +109,7 @@ def _applied(function: ScalarFunction, operands: tuple[Expr, ...]) -> Expr:
 def _number(node: syntax.Number, statement: Statement) -> Literal:
     number = exact(node.text)
     if number is None:
-        raise statement.fault("this number has too many digits", node, "the largest float64 is about 1.8e308")
+        raise statement.fault(excess(node.text), node, "the largest float64 is about 1.8e308")
     return Literal(number)
 
 
@@ -139,6 +141,8 @@ def _name(node: syntax.Name, env: Env, statement: Statement) -> Expr:
         return Literal(float("inf"))
     if name == "pi":
         return Apply(SCALARS["pi"], ())
+    if name == "nan":
+        raise statement.fault(NAN, node, NAN_HINT)
     return statement.scalar(node)
 
 

@@ -304,13 +304,13 @@ HOSTILE = {
     "long number": ("1" * 10_000, "a number of 10,000 characters; the limit is 400 digits"),
     "large exponent": ("1e" + "9" * 9, "the exponent of this number is beyond 400"),
     "many tokens": ("a" + "+a" * (MILLION // 2 - 1), "the text has more than 100,000 words and signs"),
-    "brackets": ("([" * 400_000, "brackets are nested deeper than 200 levels"),
+    "brackets": ("([" * 400_000, "brackets are nested deeper than 100 levels"),
     "closers": (")" * 90_000, "nothing is open that this ')' could close"),
-    "unary": ("-" * 90_000 + "a", "this is nested deeper than 200 levels"),
-    "not": ("not " * 90_000 + "a", "this is nested deeper than 200 levels"),
-    "powers": ("a" + "**a" * 40_000, "this is nested deeper than 200 levels"),
-    "transposes": ("a" + ".T" * 90_000, "this is nested deeper than 200 levels"),
-    "differences": ("a" + "-a" * 40_000, "this is nested deeper than 200 levels"),
+    "unary": ("-" * 90_000 + "a", "this is nested deeper than 100 levels"),
+    "not": ("not " * 90_000 + "a", "this is nested deeper than 100 levels"),
+    "powers": ("a" + "**a" * 40_000, "this is nested deeper than 100 levels"),
+    "transposes": ("a" + ".T" * 90_000, "this is nested deeper than 100 levels"),
+    "differences": ("a" + "-a" * 40_000, "this is nested deeper than 100 levels"),
     "doubling": (
         "a<" + "(b<" * 100 + "c" + "<d)" * 100 + "<e",
         "the middle of a chain of comparisons cannot hold a condition",
@@ -343,7 +343,7 @@ def test_hostile(case: str) -> None:
 
 
 def test_limits_leave_room() -> None:
-    assert show(parse_expression("(" * 200 + "a" + ")" * 200)) == "a"
+    assert show(parse_expression("(" * 100 + "a" + ")" * 100)) == "a"
     assert len(parse_expression("a" + "+a" * 5_000).operands) == 5_001  # type: ignore[attr-defined]
     assert len(parse_expression("a" + "·a" * 40_000).operands) == 40_001  # type: ignore[attr-defined]
     assert show(parse_expression("a" + "-a" * (MAX_DEPTH - 1))).count("-") == MAX_DEPTH - 1
