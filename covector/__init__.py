@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from covector.checker.verdict import Verdict
     from covector.derivation.derivation import Derivation, Derived, derive
     from covector.errors import CovectorError
+    from covector.notes.check import check_notes
 
 __version__ = "0.1.0"
-__all__ = ["CovectorError", "Derivation", "Derived", "Verdict", "__version__", "check", "derive"]
+__all__ = ["CovectorError", "Derivation", "Derived", "Verdict", "__version__", "check", "check_notes", "derive"]
 
 _HOMES = {
     "CovectorError": "covector.errors",
     "Derivation": "covector.derivation.derivation",
     "Verdict": "covector.checker.verdict",
     "check": "covector.checker.formula",
+    "check_notes": "covector.notes.check",
     "Derived": "covector.derivation.derivation",
     "derive": "covector.derivation.derivation",
 }

@@ -292,7 +292,7 @@ def check_simplifier(point: Point, rng: np.random.Generator) -> None:
         forms = {"simplify": normal, "factored": factored(normal), "expand": expand(statement.body)}
         forms["canonical"] = canonical(normal)
         for name, form in forms.items():
-            other = Compute(f"{statement.name}'", statement.indices, form)
+            other = Compute(f"{statement.name}'", statement.indices, form, statement.dtype)
             changed = Program(computed.inputs, (*computed.statements, other), (other,))
             value = point.values(check(changed), seed)[other.name]
             expected = before[statement.name]
