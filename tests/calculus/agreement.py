@@ -94,7 +94,7 @@ def frozen(program: Program) -> tuple[Program, Program | None]:
 
     for statement in program.statements:
         assert isinstance(statement, Compute)
-        own[statement] = Compute(statement.name, statement.indices, freeze(statement.body))
+        own[statement] = Compute(statement.name, statement.indices, freeze(statement.body), statement.cast)
     inputs = (Input(stop.name, stop.shape, stop.dtype) for stop in stops)
     cold = Program((*program.inputs, *inputs), tuple(own.values()), tuple(own[output] for output in program.outputs))
     return cold, Program(program.inputs, (*program.statements, *stops), tuple(stops)) if stops else None
