@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from covector.checker.formula import check
+    from covector.checker.entry import check
     from covector.checker.verdict import Verdict
     from covector.derivation.derivation import Derivation, Derived, derive
     from covector.errors import CovectorError
@@ -22,7 +22,7 @@ _HOMES = {
     "CovectorError": "covector.errors",
     "Derivation": "covector.derivation.derivation",
     "Verdict": "covector.checker.verdict",
-    "check": "covector.checker.formula",
+    "check": "covector.checker.entry",
     "check_notes": "covector.notes.check",
     "Derived": "covector.derivation.derivation",
     "derive": "covector.derivation.derivation",
