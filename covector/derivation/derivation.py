@@ -103,7 +103,7 @@ class Derivation:
     def __init__(self, record: Record) -> None:
         self.record = record
 
-    def __getitem__(self, name: str) -> Derived:
+    def __getitem__(self, name: Any) -> Derived:
         """The gradient with respect to a tensor; raises `UnknownNameError`."""
         gradients = {**self.record.intermediate, **self.record.gradients}
         if not isinstance(name, str):

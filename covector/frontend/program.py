@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
+from typing import Any
 
 from covector.errors import NotationError, UnknownNameError, nearest
 from covector.frontend.matrix import define_matrix
@@ -89,9 +90,9 @@ def _names(tree: syntax.Program) -> set[str]:
     return arrays | (names_in(tree) - {node.name for node in nodes if isinstance(node, syntax.IndexBinding)})
 
 
-def _shape_text(name: str, shape: Shape) -> str:
+def _shape_text(name: str, shape: Any) -> str:
     """A declaration in the notation."""
-    if isinstance(shape, Integral) and not isinstance(shape, bool):
+    if not isinstance(shape, bool) and isinstance(shape, Integral):
         shape = (int(shape),)
     if not isinstance(shape, str):
         _check_shape(name, shape)
