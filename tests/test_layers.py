@@ -127,7 +127,10 @@ def test_an_upward_import_is_found(name: str, text: str) -> None:
     [
         (HIGH, "from covector.errors import CovectorError\nimport covector.ir.node\nimport numpy"),
         (HIGH, "from covector import ir, export\nfrom . import errors"),
-        ("covector.ir.node", "from covector.ir import element\nfrom . import element as f\nfrom ..errors import IRError"),
+        (
+            "covector.ir.node",
+            "from covector.ir import element\nfrom . import element as f\nfrom ..errors import IRError",
+        ),
         ("covector", "from covector.cli import main"),
         ("covector.__main__", "from covector import grad\nfrom covector.cli import main"),
     ],
