@@ -17,6 +17,9 @@ from covector.ir.affine import Affine, Index
 from covector.ir.walk import unshadowed
 from covector.matrix import MatrixForm, matrix_form
 
+WHOLE_EXTRA = 11
+"""Nodes that a gradient as written out may have more than in terms of the cotangents of statements."""
+
 WHOLE_SIZE = 120
 """Nodes of the longest gradient that is written out in terms of the output's cotangent alone."""
 
@@ -107,7 +110,8 @@ def _written_out(tensor: Tensor, found: Gradients) -> Compute | None:
         if sum(1 for _ in walk(body)) > 4 * WHOLE_SIZE:
             return None
     body = found.tidy.finish(add(body))
-    if body is ZERO or size(body) > min(WHOLE_SIZE, _size_of_parts(statement, cotangents)):
+    longest = min(WHOLE_SIZE, size(statement.body) + WHOLE_EXTRA, _size_of_parts(statement, cotangents))
+    if body is ZERO or size(body) > longest:
         return None
     return Compute(f"{statement.name}'", statement.indices, unshadowed(body, statement.indices), statement.cast)
 
