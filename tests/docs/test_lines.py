@@ -44,24 +44,13 @@ PROGRAMS = [
 EXAMPLES = [example_source(operation) for operation in OPERATIONS.values()]
 DERIVABLE = [s for s in EXAMPLES if any(is_float(given.dtype) for given in read_program(s).inputs)]
 
-# In the case that a delta such as j = t[i] or i = ⌊p/2⌋ holds, j becomes i, which it is not.
-WRONG_CASES = pytest.mark.xfail(reason="cases of deltas that hold data, quotients or remainders", strict=False)
 
-
-def marked(source: str) -> object:
-    """The source as a parameter; expected to fail where its deltas hold more than indices."""
-    wrong = ("t[n]", "a[n]", "i//2", "rotary", "group_norm")
-    return pytest.param(source, marks=WRONG_CASES) if any(part in source for part in wrong) else source
-
-
-@pytest.mark.parametrize("source", [marked(source) for source in PROGRAMS])
+@pytest.mark.parametrize("source", PROGRAMS)
 def test_each_line_is_equal_to_the_line_above(source: str) -> None:
     assert compared(cv.derive(source).record, shapes=3)
 
 
-@pytest.mark.parametrize(
-    "source", [marked(source) for source in DERIVABLE], ids=lambda source: source.splitlines()[-1].partition(" ")[0]
-)
+@pytest.mark.parametrize("source", DERIVABLE, ids=lambda source: source.splitlines()[-1].partition(" ")[0])
 def test_each_line_of_an_operation_is_equal_to_the_line_above(source: str) -> None:
     assert compared(cv.derive(source).record, shapes=1)
 
