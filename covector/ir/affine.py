@@ -7,7 +7,7 @@ only ever multiply an index by symbols, as in ``b*C + c``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import gcd
 from typing import Any
@@ -243,9 +243,14 @@ def replace_atoms(form: Affine, replaced: Mapping[Node, Affine]) -> Affine:
     return result
 
 
-def atoms(form: Affine) -> Iterable[Node]:
+def atoms(form: Affine) -> tuple[Node, ...]:
     """Its atoms, each once, in order."""
-    return dict.fromkeys(atom for monomial, _ in form.terms for atom in monomial)
+    result: tuple[Node, ...] = cached(form, "atoms", _atoms)
+    return result
+
+
+def _atoms(form: Affine) -> tuple[Node, ...]:
+    return tuple(dict.fromkeys(atom for monomial, _ in form.terms for atom in monomial))
 
 
 def free(node: Node) -> frozenset[Index]:

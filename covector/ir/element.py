@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from covector.ir.affine import Affine, Index, atoms, free, order
 from covector.ir.dtype import is_float, promote
@@ -46,6 +46,8 @@ class ScalarFunction:
 @dataclass(frozen=True, eq=False, slots=True)
 class Literal(Node):
     """A number: a bool, an exact Fraction (whole or decimal), or a float where it is none (``inf``)."""
+
+    typed_fields: ClassVar[bool] = True
 
     value: bool | Fraction | float
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, ClassVar
 
 _interned: weakref.WeakValueDictionary[tuple[Any, ...], Any] = weakref.WeakValueDictionary()
 
@@ -13,7 +13,7 @@ class Interned(type):
 
     def __call__(cls, *fields: Any) -> Any:
         # 1, True and Fraction(1) are equal to Python but not the same literal.
-        key = (cls, *((type(field), field) if isinstance(field, (int, float)) else field for field in fields))
+        key = (cls, *fields, *map(type, fields)) if cls.typed_fields else (cls, *fields)  # type: ignore[attr-defined]
         node = _interned.get(key)
         if node is None:
             node = super().__call__(*fields)
@@ -25,6 +25,7 @@ class Node(metaclass=Interned):
     """The base of everything in the IR: immutable, compared by identity; construct with positional fields."""
 
     __slots__ = ("__weakref__", "_cache")
+    typed_fields: ClassVar[bool] = False
 
     def __copy__(self) -> Node:
         return self

@@ -13,24 +13,22 @@ from covector.ir.affine import Affine, Floor, Index, Mod, as_affine, atoms, floo
 from covector.ir.element import Apply, Bracket, Expr, Read, Reduce, Select
 from covector.ir.node import Node
 
+_CHILDREN: dict[type, Callable[[Any], tuple[Any, ...]]] = {
+    Affine: atoms,
+    Floor: lambda node: (node.numerator, node.denominator),
+    Mod: lambda node: (node.numerator, node.denominator),
+    Read: lambda node: node.positions,
+    Apply: lambda node: node.arguments,
+    Reduce: lambda node: (node.body,),
+    Bracket: lambda node: (node.condition,),
+    Select: lambda node: (node.condition, node.then, node.otherwise),
+}
+
 
 def children(node: Node) -> tuple[Any, ...]:
     """The nodes directly below, in order."""
-    if isinstance(node, Affine):
-        return tuple(atoms(node))
-    if isinstance(node, (Floor, Mod)):
-        return (node.numerator, node.denominator)
-    if isinstance(node, Read):
-        return node.positions
-    if isinstance(node, Apply):
-        return node.arguments
-    if isinstance(node, Reduce):
-        return (node.body,)
-    if isinstance(node, Bracket):
-        return (node.condition,)
-    if isinstance(node, Select):
-        return (node.condition, node.then, node.otherwise)
-    return ()
+    below = _CHILDREN.get(type(node))
+    return below(node) if below is not None else ()
 
 
 def rebuild(node: Any, parts: tuple[Any, ...]) -> Any:
