@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from covector.calculus.build import ZERO, add
 from covector.calculus.reverse import Gradients, gradients
 from covector.calculus.shrink import size
-from covector.derivation.record import Gradient, Record
+from covector.derivation.record import Gradient, Path, Record
 from covector.derivation.steps import path_of
 from covector.derivation.stops import stop_notes
 from covector.derivation.verify import Candidate, verify
@@ -41,7 +42,7 @@ def derive_record(program: Program, wrt: Iterable[str] | None = None) -> Record:
         tensor: Gradient(
             tensor=tensor,
             at=_indices(found, tensor),
-            paths=tuple(path_of(contribution, found.tidy) for contribution in found.contributions[tensor]),
+            explain=partial(_paths, found, tensor),
             statement=statement,
             whole=wholes.get(tensor) or statement,
             matrix=_matrix(wholes.get(tensor), statement),
@@ -59,6 +60,10 @@ def derive_record(program: Program, wrt: Iterable[str] | None = None) -> Record:
         gradient_program=derived,
         extras={},
     )
+
+
+def _paths(found: Gradients, tensor: Tensor) -> tuple[Path, ...]:
+    return tuple(path_of(contribution, found.tidy) for contribution in found.contributions[tensor])
 
 
 def _wanted(program: Program, wrt: Iterable[str] | None) -> tuple[Tensor, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from covector.ir import Bracket, Compute, Expr, Index, Input, Program, Tensor
@@ -80,16 +81,21 @@ class Gradient:
     ``statement`` is its element form in terms of cotangents of later statements; ``whole`` the same with those
     written out where that is short enough (otherwise None; the statement itself where there is nothing to write
     out). ``matrix`` is the matrix form of ``whole`` or ``statement``. All are None where the output does not
-    depend on the tensor: the gradient is zero.
+    depend on the tensor: the gradient is zero. ``explain`` finds the steps, when somebody looks at the `paths`.
     """
 
     tensor: Tensor
     at: tuple[Index, ...]
-    paths: tuple[Path, ...]
+    explain: Callable[[], tuple[Path, ...]]
     statement: Compute | None
     whole: Compute | None
     matrix: MatrixForm | None
     verification: Verification | None
+
+    @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """What each statement that reads the tensor gives, step by step."""
+        return self.explain()
 
 
 @dataclass(frozen=True)

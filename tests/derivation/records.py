@@ -63,7 +63,9 @@ def _gradient(found: Gradients, tensor: Tensor, matrices: dict[str, MatrixForm])
     paths = tuple(_path(found, contribution) for contribution in given)
     statement = found.cotangents[tensor]
     at = given[0].at if given else ()
-    return Gradient(tensor, at, paths, statement, statement, matrices.get(tensor.name), CHECKED if statement else None)
+    return Gradient(
+        tensor, at, lambda: paths, statement, statement, matrices.get(tensor.name), CHECKED if statement else None
+    )
 
 
 def _path(found: Gradients, given: Contribution) -> Path:
