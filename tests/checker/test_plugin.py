@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 
 import pytest
 
 pytest_plugins = ["pytester"]
-PLUGIN = ("-p", "covector.checker.pytest_plugin", "-p", "no:cacheprovider")
+# Where covector is installed, pytest loads the plugin by itself, and loading it twice is an error.
+INSTALLED = bool(entry_points(group="pytest11", name="covector"))
+PLUGIN = (*(() if INSTALLED else ("-p", "covector.checker.pytest_plugin")), "-p", "no:cacheprovider")
 
 TESTS = """
 import numpy as np
