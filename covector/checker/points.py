@@ -8,10 +8,11 @@ from math import prod
 
 import numpy as np
 
+from covector.derivation.sample import every_extent, symbol_names
 from covector.errors import CovectorError
 from covector.ir import Affine, Apply, Compute, Index, Input, Program, Read, Reduce, Tensor, walk
 from covector.ir.affine import atoms
-from covector.run.extents import evaluate_extent, symbols
+from covector.run.extents import evaluate_extent
 from covector.run.reference import Array, evaluate_statement
 
 Extents = Mapping[str, int]
@@ -79,23 +80,9 @@ def _by_few(count: int) -> Iterator[tuple[int, ...]]:
 def fits(program: Program, extents: Extents) -> bool:
     """Whether every extent is at least 1."""
     try:
-        return all(evaluate_extent(extent, extents) >= 1 for extent in _every_extent(program))
+        return all(evaluate_extent(extent, extents) >= 1 for extent in every_extent(program))
     except (CovectorError, ZeroDivisionError):
         return False
-
-
-def symbol_names(program: Program) -> list[str]:
-    """The symbols of a program, in the order in which they come."""
-    return list(dict.fromkeys(name for extent in _every_extent(program) for name in sorted(symbols(extent))))
-
-
-def _every_extent(program: Program) -> Iterator[Affine]:
-    for tensor in (*program.inputs, *program.statements):
-        yield from tensor.shape
-        if isinstance(tensor, Compute):
-            for node in walk(tensor.body):
-                if isinstance(node, Reduce):
-                    yield from (index.extent for index in node.indices)
 
 
 def _elements(program: Program, extents: Extents) -> int:

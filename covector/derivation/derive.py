@@ -58,7 +58,6 @@ def derive_record(program: Program, wrt: Iterable[str] | None = None) -> Record:
         forward=_forward(program),
         stops=tuple(stop_notes(program)),
         gradient_program=derived,
-        extras={},
     )
 
 

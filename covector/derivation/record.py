@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from covector.ir import Bracket, Compute, Expr, Index, Input, Program, Tensor
 from covector.matrix.record import MatrixForm
@@ -122,4 +121,3 @@ class Record:
     forward: Mapping[str, MatrixForm]
     stops: tuple[StopNote, ...]
     gradient_program: Program
-    extras: Mapping[str, Any]

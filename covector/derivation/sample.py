@@ -41,7 +41,7 @@ class Sample:
 
 def samples(program: Program, seed: Input | None, tries: int) -> Iterator[Iterator[Sample]]:
     """For each of several shapes, points to try in turn; a program without symbols has one shape."""
-    names = _symbol_names(program)
+    names = symbol_names(program)
     shapes: list[dict[str, int]] = []
     for number in range(2 * len(SIZES) if names else len(SIZES)):
         extents = _fitting(program, names, number)
@@ -116,14 +116,12 @@ def _reads(atom: Node, given: Input) -> bool:
     return isinstance(atom, Read) and atom.tensor is given
 
 
-def _symbol_names(program: Program) -> list[str]:
-    found: dict[str, None] = {}
-    for extent in _extents(program):
-        found.update(dict.fromkeys(sorted(symbols(extent))))
-    return list(found)
+def symbol_names(program: Program) -> list[str]:
+    """The symbols of a program, in the order in which they come."""
+    return list(dict.fromkeys(name for extent in every_extent(program) for name in sorted(symbols(extent))))
 
 
-def _extents(program: Program) -> Iterator[Affine]:
+def every_extent(program: Program) -> Iterator[Affine]:
     """Every extent of a program."""
     for tensor in (*program.inputs, *program.statements):
         yield from tensor.shape
@@ -148,7 +146,7 @@ def _fitting(program: Program, names: list[str], number: int) -> dict[str, int] 
         )
         extents = {name: int(size) for name, size in zip(names, drawn, strict=True)}
         try:
-            if all(evaluate_extent(extent, extents) >= 1 for extent in _extents(program)):
+            if all(evaluate_extent(extent, extents) >= 1 for extent in every_extent(program)):
                 return extents
         except (CovectorError, ZeroDivisionError):
             continue

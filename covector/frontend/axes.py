@@ -125,13 +125,6 @@ def swap_last(function: str, given: Any) -> Array:
     return array.make((*array.indices[:-2], array.indices[-1], array.indices[-2]), array.body)
 
 
-def move_axis(array: Array, source: int, target: int) -> Array:
-    """One axis put elsewhere, the others in order."""
-    order = [a for a in range(array.ndim) if a != source]
-    order.insert(target, source)
-    return array.make((array.indices[a] for a in order), array.body)
-
-
 def expand(function: str, given: Any, axis: Any) -> Array:
     """New axes of extent 1 at the positions that they have in the result."""
     array = operand(function, given)

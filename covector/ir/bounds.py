@@ -6,7 +6,18 @@ polynomial whose coefficients are not negative after ``symbol → symbol + 1`` i
 
 from __future__ import annotations
 
-from covector.ir.affine import Affine, Floor, Index, Mod, Symbol, as_affine, atoms, floor_div, replace_atoms
+from covector.ir.affine import (
+    Affine,
+    Floor,
+    Index,
+    Mod,
+    Symbol,
+    as_affine,
+    atoms,
+    exact_quotient,
+    floor_div,
+    replace_atoms,
+)
 from covector.ir.node import Node, cached
 
 
@@ -62,16 +73,8 @@ def _largest(atom: Node, coefficient: Affine, rest: Affine) -> Affine:
     if atom.denominator.is_constant:
         top = floor_div(upper_bound(atom.numerator), atom.denominator)
         return rest + coefficient * top
-    bound = upper_bound(atom.numerator)
-    if atom.denominator is not as_affine(0) and nonnegative_quotient(bound + 1, atom.denominator) is not None:
-        return rest + coefficient * (nonnegative_quotient(bound + 1, atom.denominator) or as_affine(0)) - coefficient
-    return rest + coefficient * atom
-
-
-def nonnegative_quotient(top: Affine, bottom: Affine) -> Affine | None:
-    """``top / bottom`` where it is exact, otherwise None."""
-    quotient = floor_div(top, bottom)
-    return quotient if quotient * bottom is top else None
+    quotient = exact_quotient(upper_bound(atom.numerator) + 1, atom.denominator)
+    return rest + coefficient * (atom if quotient is None else quotient - 1)
 
 
 def _smallest(atom: Node, coefficient: Affine, rest: Affine) -> Affine:

@@ -54,7 +54,6 @@ def record(source: str, matrices: dict[str, MatrixForm] | None = None) -> Record
         if "stop" in source
         else (),
         gradient_program=found.gradient_program(found.program.inputs),
-        extras={},
     )
 
 
