@@ -1,0 +1,1 @@
+"""Batches from arrays, small data sets, training loops and weights on disk."""

@@ -1,0 +1,1 @@
+"""Layers, losses and their initialisation, with PyTorch's names, shapes and conventions."""
