@@ -86,8 +86,9 @@ class MutationReport:
         lines = [f"{'kind':<42} {'made':>6} {'caught':>7}"]
         lines += [f"{name:<42} {self.made[name]:>6} {self.caught[name]:>7}" for name in sorted(self.made)]
         equivalent = len(self.survivors) - len(self.missed)
+        backwards = "1 backward" if len(self.subjects) == 1 else f"{len(self.subjects)} backwards"
         lines.append(
-            f"{len(self.subjects)} backwards, {self.total} mutants, {sum(self.caught.values())} caught,"
+            f"{backwards}, {self.total} mutants, {sum(self.caught.values())} caught,"
             f" {equivalent} no mistakes, {len(self.missed)} missed: {100 * self.rate:.2f}% of the mistakes"
         )
         lines += [f"  {s.subject}: {s.name}: {s.description}: {s.why or 'MISSED'}" for s in self.survivors]

@@ -49,6 +49,11 @@ class CommandReport:
         return tuple(one.mutant for one in self.tried if not one.caught)
 
     @property
+    def missed(self) -> tuple[SourceMutant, ...]:
+        """The survivors: whether one of them is a mistake only its author can say."""
+        return self.survivors
+
+    @property
     def rate(self) -> float:
         """The part that was caught."""
         return sum(one.caught for one in self.tried) / len(self.tried) if self.tried else 1.0

@@ -14,10 +14,13 @@ import typer
 from rich.console import Console
 
 from covector.checker.formula import check_formula, declared
+from covector.checker.mutants import mutation_report
 from covector.checker.truth import Forward
 from covector.checker.verdict import Verdict
 from covector.cli.derive import declared as declared_shapes
 from covector.cli.files import BAD_INPUT, guarded, source_text, write
+from covector.cli.mutants import command_report, written
+from covector.derivation.derivation import derive
 from covector.errors import CovectorError
 from covector.frontend import read_program
 
@@ -60,6 +63,15 @@ def check(
         None, "--where", help="A condition under which the claims are made, such as 'q = i'."
     ),
     cotangent: str | None = typer.Option(None, "--cotangent", metavar="NAME", help="What the claims call ∂L/∂output."),
+    mutants: bool = typer.Option(
+        False, "--mutants", help="Check no claim, but the check itself: mutants of the derived backward of --of."
+    ),
+    source: str | None = typer.Option(
+        None, "--source", metavar="FILE:FUNCTION", help="With --mutants: a backward in Python, to be changed too."
+    ),
+    test: str | None = typer.Option(
+        None, "--test", metavar="COMMAND", help="With --mutants: the command that tests it: 'pytest -q'."
+    ),
     style: CheckFormat = typer.Option(CheckFormat.text, "--format", help="How the verdicts are written."),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write to a file instead of standard output."),
 ) -> None:
@@ -68,10 +80,43 @@ def check(
         if of is not None and of_file is not None:
             raise CovectorError("the forward is given twice: with --of and with --of-file", hint="leave one out")
         forward = source_text(of, of_file) if of is not None or of_file is not None else None
+        if mutants:
+            raise typer.Exit(try_the_check(MutantsRequest(forward, shape, claim, source, test, style, output)))
+        if source is not None or test is not None:
+            raise CovectorError("--source and --test belong to --mutants", hint="covector check --mutants …")
         request = CheckRequest(source_text(claim, file), forward, shape, where, cotangent, style.value)
         verdicts = verdicts_of(request)
         write(verdicts_text(verdicts, style.value, output is None), output)
         raise typer.Exit(exit_code(verdicts))
+
+
+@dataclass(frozen=True)
+class MutantsRequest:
+    """What the command line asks for with ``--mutants``."""
+
+    of: str | None
+    shapes: Sequence[str]
+    claim: str | None
+    source: str | None
+    test: str | None
+    style: CheckFormat
+    output: Path | None
+
+
+def try_the_check(request: MutantsRequest) -> int:
+    """Write how many mutants of the backward of a forward the check catches, and how many the tests of a function."""
+    if request.claim is not None:
+        raise CovectorError("--mutants checks no claim", hint='covector check --mutants --of "y = x ** 2" --shape x:N')
+    if request.style is CheckFormat.html:
+        raise CovectorError("the report on mutants is text or JSON", hint="--format json")
+    if request.of is None and request.source is None:
+        hint = 'covector check --mutants --of "y = x ** 2" --shape x:N'
+        raise CovectorError("--mutants needs a forward, or a function and its tests", hint=hint)
+    own = command_report(request.source, request.test)
+    ours = None
+    if request.of is not None:
+        ours = mutation_report({request.of.strip(): derive(request.of, shapes=declared_shapes(request.shapes))})
+    return written([ours, own], request.style is CheckFormat.json, request.output)
 
 
 def verdicts_of(request: CheckRequest) -> list[Verdict]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -41,21 +42,34 @@ def mutants(
 ) -> None:
     """Make mutants of a true backward, and say how many the check catches, or the tests of your own."""
     with guarded():
-        if (source is None) != (test is None):
-            raise CovectorError("--source and --test belong together", hint="--source model.py:backward --test pytest")
-        if source is not None and test is not None:
-            report: MutationReport | CommandReport = command_report(source, test, timeout, limit)
-            survives = bool(report.survivors)
-        else:
-            report = mutation_report(_subjects(forward or []))
-            survives = bool(report.missed)
-        shown = json.dumps(report.json(), ensure_ascii=False, indent=2) if style is MutantsFormat.json else str(report)
-        write(shown, None)
-        raise typer.Exit(SURVIVES if survives else 0)
+        own = command_report(source, test, timeout, limit)
+        if own is None and not forward:
+            hint = "covector mutants softmax, or covector mutants 'y[i] = x[i]**2'"
+            raise CovectorError("no forward is given", hint=hint)
+        ours = mutation_report(_subjects(forward)) if forward else None
+        raise typer.Exit(written([ours, own], style is MutantsFormat.json, None))
 
 
-def command_report(source: str, command: str, timeout: float, limit: int | None) -> CommandReport:
-    """The report on the tests of a function, with progress on standard error."""
+def written(reports: Sequence[MutationReport | CommandReport | None], as_json: bool, output: Path | None) -> int:
+    """Write those of the reports that there are; the exit code."""
+    found = [report for report in reports if report is not None]
+    if as_json:
+        data = [report.json() for report in found]
+        shown = json.dumps(data[0] if len(data) == 1 else data, ensure_ascii=False, indent=2)
+    else:
+        shown = "\n\n".join(map(str, found))
+    write(shown, output)
+    return SURVIVES if any(report.missed for report in found) else 0
+
+
+def command_report(
+    source: str | None, command: str | None, timeout: float = 60.0, limit: int | None = None
+) -> CommandReport | None:
+    """The report on the tests of a function, with progress on standard error; None where there is no such function."""
+    if source is None and command is None:
+        return None
+    if source is None or command is None:
+        raise CovectorError("--source and --test belong together", hint="--source model.py:backward --test pytest")
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("mutants", total=None)
         return try_mutants(
@@ -69,10 +83,6 @@ def command_report(source: str, command: str, timeout: float, limit: int | None)
 
 def _subjects(forward: Sequence[str]) -> list[str] | dict[str, str]:
     """The forwards by name: operations of the table, or programs."""
-    if not forward:
-        raise CovectorError(
-            "no forward is given", hint="covector mutants softmax, or covector mutants 'y[i] = x[i]**2'"
-        )
     if all(name in OPERATIONS for name in forward):
         return list(forward)
     return {text: text for text in forward}

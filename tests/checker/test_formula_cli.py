@@ -82,3 +82,25 @@ def test_a_bad_forward_is_bad_input(arguments: tuple[str, ...]) -> None:
 
 def test_nothing_to_check_is_bad_input() -> None:
     assert run(*OF, stdin="# only a comment\n")[0] == 2
+
+
+def test_the_check_itself_is_tried() -> None:
+    code, text = run("--mutants", "--of", "y = x ** 2", "--shape", "x:N")
+    assert code == 0
+    assert "100.00% of the mistakes" in text
+    data = json.loads(run("--mutants", "--of", "y = x ** 2", "--shape", "x:N", "--format", "json")[1])
+    assert data["mutants"] > data["caught"] > 20
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--mutants",),
+        ("--mutants", "dx = G", "--of", "y[i] = x[i]"),
+        ("--mutants", "--of", "y[i] = x[i]", "--format", "html"),
+        ("--mutants", "--of", "y[i] = x[i]", "--test", "true"),
+        ("dx = G", "--of", "y[i] = x[i]", "--test", "true"),
+    ],
+)
+def test_mutants_of_nothing_are_bad_input(arguments: tuple[str, ...]) -> None:
+    assert run(*arguments)[0] == 2

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from covector.checker.mutants import mutation_report
 from covector.checker.mutants_run import try_mutants
 from covector.checker.mutants_source import broken, source_mutants
+from covector.cli.app import app
 from covector.errors import CovectorError, UnknownNameError
 from covector.ops import OPERATIONS
 
@@ -99,6 +102,21 @@ def test_the_tests_of_a_user(project: Path) -> None:
     assert 0 < report.rate < 1
     assert "survives: line 8: sign" in str(report)
     assert (project / "layer.py").read_text(encoding="utf-8") == SOURCE
+
+
+def test_the_command(project: Path) -> None:
+    run = CliRunner().invoke
+    command = f"{sys.executable} -c 'import test_layer; test_layer.test_shapes()'"
+    own = ["--source", "layer.py:Layer.backward", "--test", command]
+    found = run(app, ["mutants", *own, "--limit", "3", "--format", "json"])
+    assert found.exit_code == 1
+    assert json.loads(found.stdout)["mutants"] == 3
+    assert "100.00% of the mistakes" in run(app, ["mutants", "y[i] = x[i]**2"]).stdout
+    assert run(app, ["mutants"]).exit_code == 2
+    both = run(app, ["check", "--mutants", "--of", "y[i] = x[i]**2", *own])
+    assert both.exit_code == 1
+    assert "1 backward, " in both.stdout
+    assert "caught by" in both.stdout
 
 
 def test_tests_that_fail_or_look_away(project: Path) -> None:
