@@ -43,7 +43,8 @@ class Assign:
 class Accumulate:
     """``target[positions] = operation(target[positions], value)``: one of sum, prod, max, min, any, all.
 
-    The target was set to the neutral element by an `Assign` before.
+    The target was set to the neutral element by an `Assign` before. Positions may read integer tensors (a scatter);
+    where one of them is outside the bounds of the target, nothing happens.
     """
 
     target: Compute
@@ -57,7 +58,9 @@ class Loop:
     """``for index in 0 … extent-1: body``.
 
     The iterations of a ``parallel`` loop may run on several threads. What they accumulate together is ``shared``:
-    each thread adds to a copy of its own, and the copies are combined, in the order of the threads, at the end.
+    each thread adds to a copy of its own, and the copies are combined, in the order of the threads, at the end. A
+    parallel loop is in no other loop, and nothing that is kept in a register crosses its borders. A loop that stands for
+    several collapsed ones has positions such as ``⌊f/N⌋`` and ``f - N·⌊f/N⌋``, which cancel in the offset.
     """
 
     index: Index
