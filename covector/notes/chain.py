@@ -12,10 +12,19 @@ from covector.errors import CovectorError
 from covector.notes import math as m
 from covector.notes.chain_claims import Claims, Conditions, Term
 from covector.notes.chain_declare import own_extent, same_extents
-from covector.notes.chain_define import defined_by, entry_definition, new_names, own_entries, solved, states_of
+from covector.notes.chain_define import (
+    defined_by,
+    entry_definition,
+    in_order,
+    new_names,
+    own_entries,
+    solved,
+    states_of,
+)
 from covector.notes.context import CONCRETE, COTANGENTS, Context, Defined, survey
 from covector.notes.declarations import Declaration
 from covector.notes.formula import Formula, Statement
+from covector.notes.layouts import layout_of
 from covector.notes.page import Heading, Paragraph, Prose
 from covector.notes.read import Notes, Reading
 from covector.notes.show import show
@@ -144,7 +153,7 @@ class Walker:
     def attempt(self, formula: Formula) -> Outcome:
         """What one reading says."""
         outcome = Outcome()
-        for statement in formula.statements:
+        for statement in in_order(formula.statements, self.context):
             try:
                 self.statement(statement, outcome)
             except CovectorError as error:
@@ -275,7 +284,7 @@ class Walker:
 
     def claims(self) -> Claims:
         """What judges claims made here."""
-        return Claims(self.context, self.conditions(), self.notes.known)
+        return Claims(self.context, self.conditions(), self.notes.known, layout_of(self.notes, self.reading))
 
     def chain(self, statement: Statement, outcome: Outcome) -> None:
         """``a = b = c``: what it defines, and what it claims."""

@@ -59,13 +59,13 @@ def _simple(node: m.Math) -> bool:
 class Claims:
     """Judges the terms of one chain."""
 
-    def __init__(self, context: Context, conditions: Conditions, known: frozenset[str]) -> None:
-        self.context, self.conditions, self.known = context, conditions, known
+    def __init__(self, context: Context, conditions: Conditions, known: frozenset[str], layout: str = "") -> None:
+        self.context, self.conditions, self.known, self.layout = context, conditions, known, layout
         self.translator = self.fresh()
 
     def fresh(self) -> Translator:
         """A translator under the conditions in force."""
-        return Translator(self.context, dict(self.conditions.same))
+        return Translator(self.context, dict(self.conditions.same), self.layout)
 
     def values(self, terms: list[m.Math], translator: Translator) -> list[Found]:
         """What each term stands for: read twice, for what one says of extents holds for all."""
@@ -88,6 +88,7 @@ class Claims:
         """A verdict for each term after the first: whether it is what the first is."""
         if len(terms) == 2 and isinstance(terms[0].node, (m.Product, m.Matrix)) and _simple(terms[1].node):
             terms = terms[::-1]
+        self.translator.spoken = self.spoken([term.node for term in terms])
         values = self.values([term.node for term in terms], self.translator)
         rules = [chain_rule(terms[0].node, term.node, self.context) for term in terms[1:]]
         if isinstance(values[0], CovectorError) and not all(rules):
@@ -102,6 +103,20 @@ class Claims:
             else:
                 verdicts.append(self.compared(terms, values, n))
         return verdicts
+
+    def spoken(self, terms: list[m.Math]) -> frozenset[str]:
+        """The tensors whose gradients some terms speak of."""
+        found: set[str] = set()
+        for node in (node for term in terms for node in m.walk(term)):
+            by: m.Math | None = None
+            if isinstance(node, m.Derivative) and self.translator.is_loss_node(node.of):
+                by = node.by[0]
+            elif isinstance(node, m.Differential):
+                by = node.by if self.translator.is_loss_node(node.operand) else node.operand
+            by = by.base if isinstance(by, m.Indexed) else by
+            if isinstance(by, m.Name) and by.name in self.context.defined:
+                found.add(by.name)
+        return frozenset(found)
 
     def said(self) -> str:
         """How what was ambiguous was read."""
@@ -221,7 +236,7 @@ class Claims:
             if len(reading.statements) != 1 or len(reading.statements[0].terms) != 1:
                 continue
             translator = self.fresh()
-            translator.free = dict(self.translator.free)
+            translator.free, translator.spoken = dict(self.translator.free), self.translator.spoken
             (changed,) = self.values([reading.statements[0].terms[0]], translator)
             try:
                 if isinstance(changed, Value) and self.same(translator, true, changed):

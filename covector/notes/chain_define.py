@@ -49,6 +49,35 @@ def defined_by(left: m.Math, context: Context) -> tuple[str, tuple[m.Math, ...] 
     return None
 
 
+def in_order(statements: tuple[Statement, ...], context: Context) -> list[Statement]:
+    """The statements of a formula, with what defines a name before what uses it: ``y = g z, z = c / s``."""
+    left = list(statements)
+    found: list[Statement] = []
+    while left:
+        one = next((s for s in left if not any(_needs(s, o, context) for o in left if o is not s)), left[0])
+        left.remove(one)
+        found.append(one)
+    return found
+
+
+def _needs(one: Statement, other: Statement, context: Context) -> bool:
+    """Whether a statement uses what another defines, and the page has said nothing of it before."""
+    body = one.terms[1] if len(one.terms) > 1 else None
+    if isinstance(body, m.Apply) and show(body.function) not in FUNCTIONS:
+        return False  # a function of which nothing is said needs nothing either
+    name = _new_name(other, context)
+    used = {n.name for term in one.terms[1:] for n in m.walk(term) if isinstance(n, m.Name)}
+    return name is not None and _new_name(one, context) is not None and name in used
+
+
+def _new_name(statement: Statement, context: Context) -> str | None:
+    """The name that a statement is the first to define."""
+    if statement.continues or not statement.signs:
+        return None
+    found = defined_by(statement.terms[0], context)
+    return found[0] if found is not None and found[0] not in context.defined else None
+
+
 def chain_rule(left: m.Math, right: m.Math, context: Context) -> bool:
     """Whether ``right`` is the chain rule for ``left`` through something of which the page says nothing."""
     if not (isinstance(left, m.Derivative) and isinstance(right, m.Product)) or len(left.by) != 1:

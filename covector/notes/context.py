@@ -61,6 +61,18 @@ class Context:
         self.defined[found.name] = [*before, found]
         self.order = [*(name for name in self.order if name != found.name), found.name]
 
+    def reads(self, name: str) -> set[str]:
+        """A name, and all that it is made of."""
+        found: set[str] = set()
+        stack = [name]
+        while stack:
+            top = stack.pop()
+            if top not in found:
+                found.add(top)
+                bodies = [one.body for one in self.defined.get(top, ())]
+                stack += [n.name for body in bodies for n in m.walk(body) if isinstance(n, m.Name)]
+        return found
+
     def shape(self, name: str) -> tuple[Affine, ...] | None:
         """The declared shape of a name, or that of what it is used like."""
         if name in self.shapes:

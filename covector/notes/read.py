@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from covector.errors import NotationError
 from covector.notes.declarations import (
@@ -23,6 +23,7 @@ from covector.notes.markdown import read_markdown
 from covector.notes.math import Apply, Binding, Choice, Derivative, Differential, Indexed, Math, Name, children
 from covector.notes.names import segment
 from covector.notes.page import Block, Heading, Page, Paragraph, Snippet, snippets
+from covector.notes.squares import square_names, with_squares
 
 MAX_MATHEMATICS = 200_000
 MAX_FORMULAS = 5_000
@@ -70,6 +71,12 @@ def read_page(text: str, known: Collection[str] = ()) -> Notes:
         for _ in snippets(block):
             snippet, formula, error = next(read)
             readings.append(Reading(snippet, formula, error, block, tuple(section)))
+    squares = square_names([reading.formula for reading in readings if reading.formula is not None])
+    if squares:
+        readings = [
+            replace(one, formula=with_squares(one.formula, squares)) if one.formula is not None else one
+            for one in readings
+        ]
     return Notes(page, tuple(readings), names, _declarations(page, readings))
 
 

@@ -44,8 +44,9 @@ SUMS = ("np.sum", "sum", "torch.sum", "\\operatorname{sum}")
 class Translator(Derivatives):
     """Reads trees in a context. ``held`` are names that stand for themselves, whatever defines them."""
 
-    def __init__(self, context: Context, condition: dict[str, str] | None = None) -> None:
-        self.context, self.extents = context, context.extents
+    def __init__(self, context: Context, condition: dict[str, str] | None = None, layout: str = "") -> None:
+        self.context, self.extents, self.layout = context, context.extents, layout
+        self.spoken: frozenset[str] = frozenset()
         self.held: tuple[str, ...] = ()
         self.free: dict[str, Affine] = {}
         self.bound: list[tuple[str, Index]] = []
@@ -92,9 +93,19 @@ class Translator(Derivatives):
     def product(self, node: m.Product) -> Value:
         """Factors from left to right; what a sign means depends on the shapes."""
         value = self.value(node.factors[0])
+        row = self.is_row(node.factors[0], value)
         for sign, factor in zip(node.signs, node.factors[1:], strict=True):
-            value = self.times(node, value, sign, self.value(factor))
+            right = self.value(factor)
+            value = self.times(node, value, sign, right)
+            if row and len(value.shape) == 1 and len(right.shape) == 1:
+                vector = value
+                value = constant(vector.at((as_affine(0),))) if self.ones(vector) else vector
+            row = row and len(value.shape) == 2
         return value
+
+    def is_row(self, node: m.Math, value: Value) -> bool:
+        """Whether a factor is the transpose of a vector: times a vector, it is a number."""
+        return isinstance(node, m.Transpose) and len(value.shape) == 2 and len(self.value(node.operand).shape) == 1
 
     def times(self, node: m.Math, left: Value, sign: str, right: Value) -> Value:
         """One product: elementwise, of matrices, or a step of the chain rule."""

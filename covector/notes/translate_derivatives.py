@@ -121,7 +121,14 @@ class Derivatives(Names):
             value = self.gradient(name, node)
             value = transposed(value) if flipped else value
             return value if positions is None else self.element(value, positions, by, name)
-        return self.jacobian(node, name, positions, flipped)
+        return self.laid_out(self.jacobian(node, name, positions, flipped))
+
+    def laid_out(self, value: Value) -> Value:
+        """A whole Jacobian of a vector by a vector as the matrix that the page's layout makes of it."""
+        if not self.layout or value.split != 1 or len(value.shape) != 2:
+            return value
+        matrix = Value(value.shape, value.at)
+        return transposed(matrix) if self.layout == "denominator" else matrix
 
     def jacobian(self, node: m.Derivative, name: str, positions: tuple[m.Math, ...] | None, flipped: bool) -> Value:
         """The derivative of something that is not the loss."""
@@ -204,7 +211,7 @@ class Derivatives(Names):
                 return found
         if loss == name:
             return constant(ONE)
-        for out in self.outputs():
+        for out in self.reached(self.outputs()):
             found = self.through(out, name, seeded=True) if out != name else None
             if found is not None:
                 return found
@@ -253,6 +260,11 @@ class Derivatives(Names):
             if name not in COTANGENTS and not self.context.is_loss(name) and not self.is_alias(name)
         ]
         return [*first, *(name for name in rest if name not in first)]
+
+    def reached(self, outs: list[str]) -> list[str]:
+        """Those of some outputs that depend on all tensors whose gradients the claim speaks of; all where none does."""
+        found = [out for out in outs if self.spoken <= self.context.reads(out)]
+        return found or outs
 
     def is_alias(self, name: str) -> bool:
         """Whether a name is only another name, or made of entries."""
@@ -338,11 +350,14 @@ class Derivatives(Names):
 
     def differential(self, node: m.Differential) -> Value:
         """``∇W`` is the gradient of the loss by W; ``dy`` beside an index is that of y."""
-        name, positions, flipped = self.target(node.operand)
+        if node.symbol == "∇" and node.by is not None and not self.is_loss_node(node.operand) and node.order == 1:
+            return self.derivative(m.Derivative(node.span, "d", node.operand, (node.by,)))
         if node.order != 1 or node.symbol not in ("∇", "d") or self.is_loss_node(node.operand):
             if not (node.symbol == "∇" and node.by is not None and self.is_loss_node(node.operand)):
                 raise UnreadError(f"{show(node)[:40]} is not understood here", node.span)
             name, positions, flipped = self.target(node.by)
+        else:
+            name, positions, flipped = self.target(node.operand)
         if (own := self.own_gradient(name, node)) is not None:
             return own
         value = self.gradient(name, node)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from covector.calculus.build import equal
-from covector.errors import nearest
-from covector.ir import Affine, Index, Input, Read, Symbol, as_affine
+from covector.calculus.build import ONE, equal
+from covector.errors import CovectorError, nearest
+from covector.ir import Affine, Apply, Index, Input, Read, Symbol, as_affine
 from covector.ir.affine import free
 from covector.ir.walk import rename_bound, substitute
 from covector.notes import math as m
 from covector.notes.context import COTANGENTS, Context, Defined
 from covector.notes.show import show
+from covector.notes.squares import SQUARE
 from covector.notes.translate_values import (
     Extents,
     MisfitError,
@@ -21,6 +22,7 @@ from covector.notes.translate_values import (
     is_one,
     squeezed,
 )
+from covector.ops import SCALARS
 
 
 class TypoError(MisfitError):
@@ -60,6 +62,9 @@ class Names:
     bound: list[tuple[str, Index]]
     same: dict[str, str]
     busy: list[str]
+    bounds: dict[tuple[str, int], Affine]
+    layout: str
+    spoken: frozenset[str]
 
     def value(self, node: m.Math) -> Value:
         raise NotImplementedError
@@ -83,10 +88,14 @@ class Names:
         for own, index in reversed(self.bound):
             if own == name:
                 return constant(as_affine(index) + context.base)
+        if name == "1":
+            return self.vector_of_ones(node)
         if name in self.held:
             return self.input(name)
         if name in context.defined and name not in self.busy:
             return self.definition(name)
+        if (square := f"{name}{SQUARE}") in context.defined and square not in self.busy:
+            return self.root(self.named(square, node))
         if name not in context.declared and (found := self.short_cotangent(name, node)) is not None:
             return found
         if name not in context.shapes:
@@ -99,7 +108,34 @@ class Names:
             return constant(as_affine(context.values[name]))
         if name in context.declared_extents:
             return constant(as_affine(Symbol(name)))
+        if (later := self.later_shape(name)) is not None:
+            tensor = Input(name, later, "float64")
+            return Value(later, lambda at: Read(tensor, at))
         return constant(Read(Input(name, (), "float64"), ()))
+
+    def vector_of_ones(self, node: m.Math) -> Value:
+        """The vector of ones, as long as it is declared or has to be."""
+        key = ("1", node.span.start)
+        if key not in self.bounds:
+            self.bounds[key] = self.extents.fresh(f"?ones{node.span.start}")
+        return Value(self.context.shapes.get("1") or (self.bounds[key],), lambda _: ONE)
+
+    def root(self, value: Value) -> Value:
+        """The root of each element: σ, where the page says what σ² is."""
+        return Value(value.shape, lambda at: Apply(SCALARS["sqrt"], (value.at(at),)))
+
+    def later_shape(self, name: str) -> tuple[Affine, ...] | None:
+        """The shape of what the page defines only further down; None where it does not."""
+        body = self.context.future.get(name)
+        if body is None or name in self.busy or name in self.context.met:
+            return None
+        self.busy.append(name)
+        try:
+            return tuple(map(self.extents.resolve, self.value(body).shape))
+        except CovectorError:
+            return None
+        finally:
+            self.busy.pop()
 
     def misspelt(self, name: str, node: m.Math) -> None:
         """Raise where a name that comes once only is close to one that the page declares or defines."""
