@@ -1,0 +1,51 @@
+"""A statement as loops around one step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from covector.ir import Affine, Compute, Expr, Index, Reduce, as_affine, substitute
+from covector.schedule.neutral import neutral
+from covector.schedule.plan import Accumulate, Assign, Step
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nest:
+    """``target[positions] = value`` for all ``own`` indices, or, where there is an operation, accumulated over the
+    ``reduced`` ones.
+    """
+
+    target: Compute
+    positions: tuple[Affine, ...]
+    own: tuple[Index, ...]
+    reduced: tuple[Index, ...]
+    operation: str
+    value: Expr
+
+    @property
+    def indices(self) -> tuple[Index, ...]:
+        """All its loops."""
+        return (*self.own, *self.reduced)
+
+    def start(self, names: Mapping[Index, Affine]) -> Step:
+        """What sets one element of the target to the neutral element."""
+        positions = tuple(substitute(position, names) for position in self.positions)
+        return Assign(self.target, positions, neutral(self.operation, self.target.dtype))
+
+    def step(self, names: Mapping[Index, Affine]) -> Step:
+        """The step itself, its indices called by the names of the loops."""
+        positions = tuple(substitute(position, names) for position in self.positions)
+        value = substitute(self.value, names)
+        if self.operation:
+            return Accumulate(self.target, positions, self.operation, value)
+        return Assign(self.target, positions, value)
+
+
+def nest_of(statement: Compute) -> Nest:
+    """A statement whose body is pointwise, or one reduction of what is pointwise, as loops."""
+    positions = tuple(map(as_affine, statement.indices))
+    body = statement.body
+    if isinstance(body, Reduce):
+        return Nest(statement, positions, statement.indices, body.indices, body.operation, body.body)
+    return Nest(statement, positions, statement.indices, (), "", body)

@@ -1,0 +1,152 @@
+"""Every reduction becomes a statement of its own, over exactly the indices that it depends on.
+
+So what does not change in a loop is computed before it: ``exp(x[i,j] - max[k](x[i,k]))`` takes the maximum once a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from covector.ir import (
+    Apply,
+    Bracket,
+    Compute,
+    Expr,
+    Index,
+    Input,
+    Program,
+    Read,
+    Reduce,
+    Select,
+    children,
+    rebuild,
+    walk,
+)
+from covector.ir.affine import free
+from covector.ir.element import dtype
+from covector.ir.walk import bound_in, unshadowed
+from covector.ops import SCALARS
+from covector.schedule.neutral import neutral
+from covector.schedule.statements import Statements, computed, depends_on_data, has_reduction
+
+AND, NOT = SCALARS["and"], SCALARS["not"]
+
+
+def split_reductions(program: Program) -> Program:
+    """The program with no reduction inside an expression: where one is, it is the whole body of its statement."""
+    statements, replaced = Statements(program), dict[Any, Compute]()
+    for statement in computed(program):
+        body = reread(statement.body, replaced)
+        new = _Splitter(statements, statement).statement(body)
+        replaced[statement] = new
+        statements.add(new)
+    return statements.finish(replaced[output] for output in program.outputs)
+
+
+def reread(body: Expr, replaced: Mapping[Any, Any]) -> Expr:
+    """The expression with reads of other tensors."""
+    found: dict[Any, Any] = {}
+
+    def change(node: Any) -> Any:
+        if node in found:
+            return found[node]
+        new = rebuild(node, tuple(change(child) for child in children(node)))
+        if isinstance(new, Read) and new.tensor in replaced:
+            new = Read(replaced[new.tensor], new.positions)
+        found[node] = new
+        return new
+
+    result: Expr = change(body)
+    return result
+
+
+class _Splitter:
+    """One statement while it is taken apart."""
+
+    def __init__(self, statements: Statements, statement: Compute) -> None:
+        self.statements, self.original = statements, statement
+
+    def statement(self, body: Expr) -> Compute:
+        """The statement without reductions inside."""
+        own = self.original
+        if not has_reduction(body):
+            return own if body is own.body else Compute(own.name, own.indices, body, own.cast)
+        names = {index.name for index in own.indices}
+        if any(index.name in names for index in bound_in(body)) or _binds_twice(body):
+            body = unshadowed(body, own.indices)
+        if isinstance(body, Reduce):
+            scope = (*own.indices, *body.indices)
+            body = Reduce(body.operation, body.indices, self.flat(body.body, scope, None))
+        else:
+            body = self.flat(body, own.indices, None)
+        new = Compute(own.name, own.indices, body, own.cast)
+        return new if new.dtype == own.dtype else Compute(own.name, own.indices, body, own.dtype)
+
+    def flat(self, expr: Expr, scope: tuple[Index, ...], guard: Expr | None) -> Expr:
+        """The expression with its reductions read from statements of their own; ``guard`` is what holds where it
+        counts.
+        """
+        if not has_reduction(expr):
+            return expr
+        if isinstance(expr, Reduce):
+            return self.hoist(expr, scope, guard)
+        if isinstance(expr, Select):
+            inside = both(guard, expr.condition), both(guard, Apply(NOT, (expr.condition,)))
+            condition = self.flat(expr.condition, scope, guard)
+            branches = (expr.then, expr.otherwise)
+            parts = (self.flat(part, scope, own) for part, own in zip(branches, inside, strict=True))
+            return Select(condition, *parts)
+        if isinstance(expr, Apply) and expr.function.name == "mul":
+            conditions = [factor.condition for factor in expr.arguments if isinstance(factor, Bracket)]
+            inside_product = both(guard, *conditions)
+            return Apply(
+                expr.function,
+                tuple(self.flat(a, scope, guard if isinstance(a, Bracket) else inside_product) for a in expr.arguments),
+            )
+        result: Expr = rebuild(expr, tuple(self.flat(child, scope, guard) for child in children(expr)))
+        return result
+
+    def hoist(self, expr: Reduce, scope: tuple[Index, ...], guard: Expr | None) -> Expr:
+        """A read of the statement that computes a reduction."""
+        own, inner = self.original, (*scope, *expr.indices)
+        body = self.flat(expr.body, inner, guard)
+        if guard is not None and not own.is_derived and depends_on_data(expr.body):
+            # What is looked up must not be refused where its value does not count.
+            body = Select(self.flat(guard, inner, None), body, neutral(expr.operation, dtype(expr.body)))
+        reduced = Reduce(expr.operation, expr.indices, body)
+        depends = free(reduced)
+        indices = tuple(index for index in scope if index in depends)
+        return self.statements.read(own.name, indices, reduced, self.cast(reduced))
+
+    def cast(self, expr: Expr) -> str:
+        """The dtype of an intermediate value where it must be said: in a derived statement, and where it adapts to a
+        narrower one than it would have alone.
+        """
+        wide, own = dtype(expr), self.original.dtype
+        kept = own if own == _NARROWER.get(wide) and is_weak(expr) else wide
+        return kept if self.original.is_derived or kept != wide else ""
+
+
+def both(*conditions: Expr | None) -> Expr | None:
+    """That all of some conditions hold."""
+    given = tuple(condition for condition in conditions if condition is not None)
+    if len(given) < 2:
+        return given[0] if given else None
+    return Apply(AND, given)
+
+
+_NARROWER = {"float64": "float32", "int64": "int32"}
+_PROBES = {wide: Read(Input("", (), narrow), ()) for wide, narrow in _NARROWER.items()}
+
+
+def is_weak(expr: Expr) -> bool:
+    """Whether the dtype of an expression adapts to what it is combined with, as that of a number."""
+    wide = dtype(expr)
+    return wide in _PROBES and dtype(Apply(SCALARS["add"], (expr, _PROBES[wide]))) == _NARROWER[wide]
+
+
+def _binds_twice(body: Expr) -> bool:
+    """Whether two reductions, one inside the other, bind an index of one name."""
+    outer = (node for node in walk(body) if isinstance(node, Reduce) and has_reduction(node.body))
+    return any(index.name == inner.name for node in outer for inner in bound_in(node.body) for index in node.indices)

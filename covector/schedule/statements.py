@@ -1,0 +1,116 @@
+"""The statements of a program while passes take them apart: new ones get names, equal ones are found again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from covector.calculus.match import match
+from covector.errors import CovectorError
+from covector.ir import Affine, Apply, Compute, Expr, Index, Opaque, Program, Read, Reduce, as_affine, walk
+from covector.ir.affine import atoms
+from covector.ir.node import cached
+
+Signature = tuple[Any, ...]
+
+
+class Statements:
+    """Statements in order, as a pass builds them.
+
+    A statement that equals an earlier one, up to the names and the order of its indices, is not added again.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.taken = {tensor.name for tensor in (*program.inputs, *program.statements)}
+        self.found: dict[Signature, list[Compute]] = {}
+        self.done: list[Compute] = []
+
+    def name(self, stem: str) -> str:
+        """A name that no tensor has."""
+        count = 1
+        while f"{stem}_{count}" in self.taken:
+            count += 1
+        self.taken.add(f"{stem}_{count}")
+        return f"{stem}_{count}"
+
+    def add(self, statement: Compute) -> None:
+        """The next statement, as it is."""
+        self.done.append(statement)
+        self.found.setdefault(_key(statement.body, statement.dtype, statement.is_derived), []).append(statement)
+
+    def read(self, stem: str, indices: Sequence[Index], body: Expr, cast: str) -> Read:
+        """A read, at the indices, of a statement with this body: an earlier one, or a new one."""
+        positions = tuple(map(as_affine, indices))
+        statement = Compute("", tuple(indices), body, cast)
+        earlier = self.earlier(statement)
+        if earlier is not None:
+            return earlier
+        statement = Compute(self.name(stem), statement.indices, body, cast)
+        self.add(statement)
+        return Read(statement, positions)
+
+    def earlier(self, statement: Compute) -> Read | None:
+        """What reads, at the indices of a statement, an earlier one that it equals; None where there is none."""
+        for other in self.found.get(_key(statement.body, statement.dtype, statement.is_derived), ()):
+            positions = same_up_to_indices(other, statement)
+            if positions is not None:
+                return Read(other, positions)
+        return None
+
+    def finish(self, outputs: Iterable[Compute]) -> Program:
+        """The program of the statements that the outputs need."""
+        return Program(self.program.inputs, tuple(self.done), tuple(outputs))
+
+
+def same_up_to_indices(known: Compute, other: Compute) -> tuple[Affine, ...] | None:
+    """The positions at which the elements of ``other`` stand in ``known``; None where they do not."""
+    if len(known.indices) != len(other.indices):
+        return None
+    for binding in match(known.body, other.body, frozenset(known.indices)):
+        at = [binding.get(index) for index in known.indices]
+        plain = [form.index if isinstance(form, Affine) else form for form in at]
+        if set(plain) == set(other.indices) and all(
+            index is not None and index.extent is own.extent for index, own in zip(plain, known.indices, strict=True)
+        ):
+            return tuple(as_affine(index) for index in plain if index is not None)
+    return None
+
+
+def _key(body: Expr, dtype: str, derived: bool) -> Signature:
+    """What equal statements have in common."""
+    return (*cached(body, "ingredients", _ingredients), dtype, derived)
+
+
+def _ingredients(body: Expr) -> Signature:
+    reads = sorted(node.tensor.name for node in walk(body) if isinstance(node, Read))
+    functions = sorted(node.function.name for node in walk(body) if isinstance(node, Apply))
+    return (type(body), tuple(reads), tuple(functions))
+
+
+def depends_on_data(expr: Expr) -> bool:
+    """Whether a position in an expression is read from a tensor."""
+    result: bool = cached(expr, "data", _depends_on_data)
+    return result
+
+
+def _depends_on_data(expr: Expr) -> bool:
+    forms = (form for node in walk(expr) if isinstance(node, Read) for form in node.positions)
+    return any(isinstance(atom, Read) for form in forms for atom in atoms(form))
+
+
+def computed(program: Program) -> tuple[Compute, ...]:
+    """The statements, all of which must have an element form; raises `CovectorError` where one has none."""
+    for statement in program.statements:
+        if isinstance(statement, Opaque):
+            raise CovectorError(
+                f"{statement.name} = {statement.function}(…) has no element form and cannot be compiled",
+                hint="compute it before, and give the program its value as an input",
+            )
+    return tuple(statement for statement in program.statements if isinstance(statement, Compute))
+
+
+def has_reduction(expr: Expr) -> bool:
+    """Whether an expression reduces somewhere."""
+    result: bool = cached(expr, "reduces", lambda node: any(isinstance(part, Reduce) for part in walk(node)))
+    return result

@@ -1,0 +1,85 @@
+"""Plans, run on the memory that they lay out, agree with the reference interpreter; the IR's rules hold after each pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from covector.calculus.reverse import gradients
+from covector.errors import CovectorError
+from covector.ir import Program, Tensor, check
+from covector.run.extents import evaluate_extent
+from covector.run.reference import evaluate
+from covector.schedule.plan_program import PASSES, plan
+from tests.calculus.test_random import corpus
+from tests.ops.comparisons import differentiable, first_of_each_program
+from tests.schedule.interpret import interpret
+from tests.support.generator import generate
+from tests.support.programs import arrays, float_inputs, program, symbols
+
+RANDOM, CHUNK = 300, 25
+
+
+def check_plan(read: Program, given: Mapping[str, Any], extents: Mapping[str, int], tolerance: float = 1e-9) -> None:
+    """Every output of the plan of a program is what the reference interpreter says."""
+    passed = read
+    for change in PASSES:
+        passed = check(change(passed))
+    assert [(o.name, o.shape, o.dtype) for o in passed.outputs] == [(o.name, o.shape, o.dtype) for o in read.outputs]
+    try:
+        expected = evaluate(read, given, extents)
+    except CovectorError:
+        return
+    found = interpret(plan(read), given, extents)
+    for output in read.outputs:
+        wanted, value = expected[output.name], found[output.name]
+        assert value.shape == wanted.shape and value.dtype == wanted.dtype
+        np.testing.assert_allclose(value, wanted, rtol=tolerance, atol=tolerance, err_msg=f"{output!r}\nin\n{read!r}")
+
+
+def with_gradients(read: Program) -> Iterable[Program]:
+    """A program, and that of its gradients together with what it computes."""
+    yield read
+    wanted: tuple[Tensor, ...] = float_inputs(read)
+    if read.output.dtype.startswith("float") and wanted:
+        found = gradients(read, wanted).gradient_program(wanted)
+        yield Program(found.inputs, found.statements, (read.output, *found.outputs))
+
+
+@pytest.mark.parametrize("sized", [False, True], ids=["symbols", "numbers"])
+@pytest.mark.parametrize("name", list(differentiable()))
+def test_every_operation_and_its_gradients(name: str, sized: bool) -> None:
+    for subject in first_of_each_program(name):
+        derived = subject.program(sized)
+        extents = subject.extents
+        seed = {derived.seed.name: subject.random[0]} if derived.seed else {}
+        check_plan(derived.program, subject.arrays, extents)
+        check_plan(derived.first, {**subject.arrays, **seed}, extents)
+
+
+@pytest.mark.parametrize("start", range(0, RANDOM, CHUNK))
+def test_random_programs_and_their_gradients(start: int) -> None:
+    for seed in range(start, start + CHUNK):
+        case = generate(seed)
+        check_text(case.text, case.extents, seed)
+
+
+@pytest.mark.parametrize("number", range(len(corpus())))
+def test_what_once_went_wrong_elsewhere(number: int) -> None:
+    entry = corpus()[number]
+    check_text(entry.text, entry.sizes, number)
+
+
+def check_text(text: str, sizes: Mapping[str, int], seed: int) -> None:
+    """A program in the notation and its gradients, every statement of them an output."""
+    read = program(text)
+    extents = {**dict.fromkeys(symbols(read), 2), **sizes}
+    rng = np.random.default_rng(seed)
+    given = arrays(read, extents, rng)
+    for each in with_gradients(Program(read.inputs, read.statements, read.statements)):
+        for added in each.inputs[len(read.inputs) :]:
+            given[added.name] = rng.standard_normal([evaluate_extent(extent, extents) for extent in added.shape])
+        check_plan(each, given, extents, tolerance=1e-6)
