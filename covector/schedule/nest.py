@@ -28,18 +28,31 @@ class Nest:
         """All its loops."""
         return (*self.own, *self.reduced)
 
+    @property
+    def parts(self) -> tuple[Expr, ...]:
+        """Every expression of the step."""
+        return (self.value, *self.positions)
+
+    @property
+    def starts(self) -> tuple[Index, ...]:
+        """The indices that the elements of the target are set over before they are accumulated."""
+        return tuple(
+            position.index if position.index in self.own else index
+            for index, position in zip(self.target.indices, self.positions, strict=True)
+        )
+
     def start(self, names: Mapping[Index, Affine]) -> Step:
         """What sets one element of the target to the neutral element."""
-        positions = tuple(substitute(position, names) for position in self.positions)
+        positions = tuple(names[index] for index in self.starts)
         return Assign(self.target, positions, neutral(self.operation, self.target.dtype))
 
-    def step(self, names: Mapping[Index, Affine]) -> Step:
-        """The step itself, its indices called by the names of the loops."""
+    def steps(self, names: Mapping[Index, Affine], around: frozenset[Index]) -> tuple[Step, ...]:
+        """The step itself, its indices called by the names of the loops ``around`` it."""
         positions = tuple(substitute(position, names) for position in self.positions)
         value = substitute(self.value, names)
         if self.operation:
-            return Accumulate(self.target, positions, self.operation, value)
-        return Assign(self.target, positions, value)
+            return (Accumulate(self.target, positions, self.operation, value),)
+        return (Assign(self.target, positions, value),)
 
 
 def nest_of(statement: Compute) -> Nest:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from covector.ir import Compute, Index, Input, Program, as_affine
-from covector.ir.tensor import program_of
-from covector.schedule.nest import Nest, nest_of
-from covector.schedule.plan import Kernel, Loop, Plan, Step
+from covector.ir import Compute, Input, Program
+from covector.ir.tensor import read_tensors
+from covector.schedule.kernels import kernels_of
+from covector.schedule.nest import nest_of
+from covector.schedule.plan import Plan
 from covector.schedule.reductions import split_reductions
+from covector.schedule.statements import computed
 from covector.schedule.storage import place
+from covector.schedule.unit import Unit
 
 Pass = Callable[[Program], Program]
 
 
 def needed(program: Program) -> Program:
     """The program without statements that no output needs."""
-    return program_of(program.outputs, program.inputs)
+    wanted = set(program.outputs)
+    for statement in reversed(program.statements):
+        if statement in wanted:
+            wanted.update(tensor for tensor in read_tensors(statement) if not isinstance(tensor, Input))
+    kept = tuple(statement for statement in program.statements if statement in wanted)
+    return program if len(kept) == len(program.statements) else Program(program.inputs, kept, program.outputs)
 
 
 PASSES: tuple[Pass, ...] = (needed, split_reductions)
@@ -31,24 +39,7 @@ def plan(program: Program, in_place: Mapping[Compute, Input] | None = None) -> P
     split = program
     for change in PASSES:
         split = change(split)
-    kernels = tuple(_kernel(nest_of(statement)) for statement in split.statements if isinstance(statement, Compute))
-    renamed = dict(zip(program.outputs, split.outputs, strict=True))
+    renamed = dict(zip(program.outputs, computed(Program((), split.outputs, ())), strict=True))
     taken = {renamed[output]: given for output, given in (in_place or {}).items()}
-    return place(split, kernels, taken)
-
-
-def _kernel(nest: Nest) -> Kernel:
-    work = as_affine(1)
-    for index in nest.indices:
-        work = work * index.extent
-    body: tuple[Step, ...] = (nest.step({}),)
-    body = _loops(nest.reduced, body)
-    if nest.operation:
-        body = (nest.start({}), *body)
-    return Kernel(nest.target.name, _loops(nest.own, body), work)
-
-
-def _loops(indices: tuple[Index, ...], body: tuple[Step, ...]) -> tuple[Step, ...]:
-    for index in reversed(indices):
-        body = (Loop(index, body),)
-    return body
+    units = [Unit(nest_of(statement), taken.get(statement)) for statement in computed(split)]
+    return place(split, kernels_of(units), taken)

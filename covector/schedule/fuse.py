@@ -1,0 +1,147 @@
+"""Statements that share loops: groups of them, one loop at a time from the outside in.
+
+In a group every statement runs one iteration before any runs the next, so it may read of another what that has just
+written, and nothing that is still being accumulated. Rows of a softmax, its loss and its gradient become one pass in
+this way, and so do the columns that are summed up meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from covector.ir import Index, as_affine
+from covector.ir.walk import fresh
+from covector.schedule.plan import Loop, Step
+from covector.schedule.unit import Unit
+
+Candidate = dict[Unit, Index]
+
+
+class Group:
+    """Units in order that can share a loop, and the indices that can: each candidate has one of every unit."""
+
+    def __init__(self, first: Unit) -> None:
+        self.units = [first]
+        self.candidates: list[Candidate] = [{first: index} for index in first.left]
+
+    def joined(self, unit: Unit) -> list[Candidate]:
+        """The candidates that are left if a unit joins."""
+        found = []
+        for candidate in self.candidates:
+            index = self.partner(candidate, unit)
+            if index is not None and index.extent is candidate[self.units[0]].extent:
+                found.append({**candidate, unit: index})
+        return found
+
+    def partner(self, candidate: Candidate, unit: Unit) -> Index | None:
+        """The index of a unit that goes with a candidate, None where none does."""
+        forced: set[Index | None] = set()
+        for other, index in candidate.items():
+            forced |= unit.together(other, index)
+        if forced:
+            return forced.pop() if len(forced) == 1 else None
+        for other, index in candidate.items():
+            found = unit.akin(other, index)
+            if found is not None:
+                return found
+        return None
+
+    def accepts(self, unit: Unit) -> bool:
+        """Take a unit in, where there is a loop for all of them that costs none of them its contiguity."""
+        found = self.joined(unit)
+        if not found:
+            return False
+        if all(strays(candidate) for candidate in found):
+            alone = [{unit: index} for index in unit.left]
+            if not all(strays(c) for c in self.candidates) and not all(strays(c) for c in alone):
+                return False
+        self.units.append(unit)
+        self.candidates = found
+        return True
+
+    def best(self) -> Candidate:
+        """The candidate to loop over: one that leaves contiguity inside, then one that accumulates nothing, then one
+        whose stride is large.
+        """
+        return min(self.candidates, key=_cost)
+
+
+def strays(candidate: Candidate) -> bool:
+    """Whether a loop takes contiguity from one of the units."""
+    return any(unit.strays(index) for unit, index in candidate.items())
+
+
+def _cost(candidate: Candidate) -> tuple[int, int, float]:
+    astray = sum(unit.strays(index) for unit, index in candidate.items())
+    accumulated = sum(index in unit.nest.reduced for unit, index in candidate.items())
+    return astray, accumulated, sum(_depth(unit, index) for unit, index in candidate.items())
+
+
+def _depth(unit: Unit, index: Index) -> float:
+    """How far inside an index stands in the accesses of a unit, on average."""
+    accesses = (unit.write, *unit.reads)
+    places = [place.plain.index(index) - len(place.plain) for place in accesses if index in place.plain]
+    return sum(places) / len(places) if places else 0
+
+
+def groups(units: Iterable[Unit]) -> list[Group]:
+    """The units in groups, in an order in which each can run."""
+    found: list[Group] = []
+    where: dict[Unit, int] = {}
+    for unit in units:
+        first = max((place for other, place in where.items() if comes_after(unit, other)), default=0)
+        for place in range(first, len(found)):
+            if unit.left and found[place].accepts(unit):
+                break
+        else:
+            place = len(found)
+            found.append(Group(unit))
+        where[unit] = place
+    return found
+
+
+def comes_after(unit: Unit, other: Unit) -> bool:
+    """Whether a unit must not run before another one that was before it."""
+    reads = {read.tensor for read in unit.reads}
+    return other.nest.target in reads or (
+        unit.overwritten is not None and any(read.tensor is unit.overwritten for read in other.reads)
+    )
+
+
+def loops(units: Sequence[Unit], around: frozenset[Index] = frozenset()) -> tuple[Step, ...]:
+    """The steps of some units, their loops shared where they can be."""
+    steps: list[Step] = []
+    for group in groups(units):
+        steps += group_steps(group, around)
+    return tuple(steps)
+
+
+def group_steps(group: Group, around: frozenset[Index]) -> tuple[Step, ...]:
+    """The steps of one group: what is accumulated is set to its neutral element before the loop."""
+    if not group.candidates:
+        return tuple(step for unit in group.units for step in unit.nest.steps(unit.names, around))
+    chosen = group.best()
+    first = next(iter(chosen.values()))
+    index = fresh(first, around) if any(other.name == first.name for other in around) else first
+    steps: list[Step] = []
+    for unit, own in chosen.items():
+        if own in unit.nest.reduced and not unit.started:
+            steps += start(unit, around)
+            unit.started = True
+        unit.bind(own, index)
+    steps.append(Loop(index, loops(group.units, around | {index})))
+    return tuple(steps)
+
+
+def start(unit: Unit, around: frozenset[Index]) -> tuple[Step, ...]:
+    """What sets the elements of a target that are accumulated in the loops to come."""
+    names, left = dict(unit.names), []
+    for index in unit.nest.starts:
+        if index not in names:
+            taken = around | set(left)
+            left.append(fresh(index, taken) if any(other.name == index.name for other in taken) else index)
+            names[index] = as_affine(left[-1])
+    steps: tuple[Step, ...] = (unit.nest.start(names),)
+    for index in reversed(left):
+        steps = (Loop(index, steps),)
+    return steps

@@ -1,0 +1,69 @@
+"""Groups of statements as kernels, the work of each, and which of them may use several threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from covector.ir import Affine, Compute, as_affine
+from covector.schedule.fuse import Group, group_steps, groups
+from covector.schedule.plan import Kernel, Loop, Step
+from covector.schedule.storage import element_count
+from covector.schedule.tree import work
+from covector.schedule.unit import Unit
+
+THREADED = 30_000
+"""The scalar operations from which on a kernel is worth several threads."""
+
+SHARE = 8
+"""How many operations there must be for each element that the threads share."""
+
+
+def kernels_of(units: Sequence[Unit]) -> tuple[Kernel, ...]:
+    """The kernels of a program; a step without a loop joins the kernel before it."""
+    found: list[Kernel] = []
+    for group in groups(units):
+        steps = group_steps(group, frozenset())
+        names = [unit.nest.target.name for unit in group.units]
+        if found and not any(isinstance(step, Loop) for step in steps):
+            before = found.pop()
+            found.append(Kernel(before.name, (*before.steps, *steps), before.work + work(steps)))
+        else:
+            found.append(_kernel(group, "_".join(names), steps))
+    return tuple(found)
+
+
+def _kernel(group: Group, name: str, steps: tuple[Step, ...]) -> Kernel:
+    total = work(steps)
+    *before, last = steps
+    if isinstance(last, Loop):
+        steps = (*before, _threaded(group, last, total))
+    return Kernel(name, steps, total)
+
+
+def _threaded(group: Group, loop: Loop, total: Affine) -> Loop:
+    """The outermost loop of a kernel, parallel where that is worth it: unless it is surely not, for the sizes of a call
+    are not known here.
+    """
+    shared = shared_targets(group, loop)
+    copied = as_affine(0)
+    for target in shared:
+        copied = copied + element_count(target) * SHARE
+    if at_most(total, THREADED) or at_most(total - copied, 0):
+        return loop
+    return replace(loop, parallel=True, shared=shared)
+
+
+def shared_targets(group: Group, loop: Loop) -> tuple[Compute, ...]:
+    """What the iterations of a group's loop accumulate together."""
+    form = as_affine(loop.index)
+    return tuple(
+        unit.nest.target
+        for unit in group.units
+        if any(own in unit.nest.reduced and name is form for own, name in unit.names.items())
+    )
+
+
+def at_most(form: Affine, limit: int) -> bool:
+    """Whether a number without indices is surely no more than a limit."""
+    return form.is_constant and form.constant <= limit
