@@ -1,0 +1,50 @@
+"""Contraction kernels: products of matrices, of batches of them and with vectors, convolutions and their adjoints.
+
+    spec = specify(product)                          # None where there is no kernel
+    kernel = contraction_kernel(module, name, spec)  # adds a function to the module
+
+The function runs a range of the tiles that the work is cut into; threads may run disjoint ranges at the same time:
+
+    define void @name(ptr left, ptr right, ptr target, ptr scratch, i64 begin, i64 end
+                      [, T scale], i64 parameters …, arguments of the epilogue …)
+
+``left``, ``right`` and ``target`` are the memory of the product's tensors, ``scratch`` has ``kernel.scratch`` bytes,
+which each thread needs for itself, aligned to 64. ``kernel.tiles`` is the number of tiles, a form in the parameters
+(it may hold `Floor`). The scale is there if the product has one; the parameters are ``spec.parameters`` in order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from covector.codegen.builder import Module
+from covector.codegen.contraction_blocking import choose_blocking
+from covector.codegen.contraction_loops import Epilogue, Loops, Place
+from covector.codegen.contraction_spec import ContractionSpec, specify
+from covector.ir import Affine, floor_div
+
+__all__ = ["ContractionKernel", "ContractionSpec", "Epilogue", "Place", "contraction_kernel", "specify"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContractionKernel:
+    """A function of the module, in how many tiles its work is cut, and the bytes that each thread needs."""
+
+    name: str
+    spec: ContractionSpec
+    tiles: Affine
+    scratch: int
+
+
+def contraction_kernel(
+    module: Module, name: str, spec: ContractionSpec, epilogue: Epilogue | None = None
+) -> ContractionKernel:
+    """Add the kernel of a contraction to a module."""
+    blocking = choose_blocking(spec, module.target)
+    loops = Loops(module, name, spec, blocking, epilogue)
+    loops.write()
+    module.functions.append(loops.builder.text(""))
+    tiles = floor_div(blocking.shared(spec).extent + (blocking.share - 1), blocking.share)
+    for group in spec.outer:
+        tiles = tiles * group.extent
+    return ContractionKernel(name, spec, tiles, loops.scratch)

@@ -1,0 +1,143 @@
+"""How a contraction is cut into tiles and blocks, from its extents and the processor.
+
+The tile is chosen by a small model of the processor: each cycle two multiply-adds and two loads, four cycles from one
+addition to the next. Blocks keep the packed operands in the caches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from covector.codegen.contraction_integers import constant_of
+from covector.codegen.contraction_micro import Tile, registers
+from covector.codegen.contraction_spec import ContractionSpec, Group
+from covector.codegen.target import Target
+from covector.codegen.types import BYTES
+from covector.ir import Affine
+
+UNKNOWN = 64
+"""The extent that is assumed where it is only known in a call."""
+
+DEPTH = 384
+"""The most steps of a block that is packed."""
+
+CACHE = 1 << 19
+"""The bytes of a block of either operand."""
+
+FEW_PANELS = 3
+"""With fewer panels of rows than this, the right operand is read where it is."""
+
+WIDE = 2048
+"""From this many columns on, the left operand is packed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """The tile; the steps, and panels of rows and columns, of a block; what is packed; which side threads share."""
+
+    tile: Tile
+    lanes: int
+    taps: int
+    depth: int
+    row_panels: int
+    column_panels: int
+    pack_left: bool
+    pack_right: bool
+    split_rows: bool
+    padded: int
+
+    @property
+    def share(self) -> int:
+        """The rows or columns of one tile of the work that threads share."""
+        return self.tile.rows if self.split_rows else self.lanes
+
+    def shared(self, spec: ContractionSpec) -> Group:
+        """The group whose panels threads share."""
+        return spec.rows if self.split_rows else spec.columns
+
+    @property
+    def left_panel(self) -> int:
+        """The elements of a packed panel of rows."""
+        return self.tile.rows * self.padded
+
+    @property
+    def right_panel(self) -> int:
+        """The elements of a packed panel of columns."""
+        return self.lanes * self.padded
+
+
+def choose_blocking(spec: ContractionSpec, target: Target) -> Blocking:
+    """The tile and the blocks of a contraction."""
+    rows, columns = _known(spec.rows.extent), _known(spec.columns.extent)
+    tile = choose_tile(spec.dtype, rows, columns, target)
+    lanes = tile.lanes(target)
+    fast = constant_of(spec.inner[-1].extent)
+    outer = constant_of(*(group.extent for group in spec.inner[:-1]))
+    if len(spec.inner) > 1:
+        taps, depth = max(1, DEPTH // max(fast or UNKNOWN, 1)), fast or UNKNOWN
+        taps = taps if outer is None else max(1, min(taps, outer))
+    else:
+        taps, depth = 1, DEPTH if fast is None else _balanced(fast, DEPTH)
+    vector = target.lanes(spec.dtype)
+    padded = -(-taps * depth // vector) * vector + vector
+    row_panels, column_panels = -(-rows // tile.rows), -(-columns // lanes)
+    size = BYTES[spec.dtype] * padded
+    is_general = len(spec.inner) > 1 or bool(spec.left_bounds)
+    few = row_panels < FEW_PANELS and constant_of(spec.rows.extent) is not None
+    left = is_general or (columns >= WIDE and row_panels > 1)
+    unit = spec.columns.right.is_constant and spec.columns.right.constant == 1
+    right = len(spec.inner) > 1 or bool(spec.right_bounds) or not unit or not few
+    known = [constant_of(spec.rows.extent), constant_of(spec.columns.extent)]
+    return Blocking(
+        tile,
+        lanes,
+        taps,
+        depth,
+        _panels(CACHE // (size * tile.rows), row_panels, known[0]),
+        _panels(4 * CACHE // (size * lanes), column_panels, known[1]),
+        left,
+        right,
+        _split_rows(row_panels, column_panels),
+        padded,
+    )
+
+
+def _known(extent: Affine) -> int:
+    found = constant_of(extent)
+    return UNKNOWN if found is None else max(found, 1)
+
+
+def _balanced(extent: int, most: int) -> int:
+    """The size of equal blocks of at most ``most``."""
+    return -(-extent // -(-extent // most)) if extent else 1
+
+
+def _panels(most: int, there: int, extent: int | None) -> int:
+    most = max(most, 1)
+    return most if extent is None else _balanced(there, most)
+
+
+def _split_rows(row_panels: int, column_panels: int) -> bool:
+    """Whether threads share the rows: each then packs the columns for itself, so columns are shared if they suffice."""
+    return column_panels < 4 and row_panels > column_panels
+
+
+def choose_tile(dtype: str, rows: int, columns: int, target: Target) -> Tile:
+    """The tile that takes the fewest cycles; of those the one with the most rows.
+
+    >>> choose_tile("float32", 128, 512, Target(64))
+    Tile(dtype='float32', rows=13, vectors=2)
+    >>> choose_tile("float32", 1, 512, Target(64))
+    Tile(dtype='float32', rows=1, vectors=16)
+    """
+    width, held = target.lanes(dtype), registers(target)
+    found = []
+    for vectors in (1, 2, 3, 4, 6, 8, 16):
+        for height in range(1, min(rows, (held - 1) // vectors - 1) + 1):
+            if height * vectors + vectors + 1 > held or (vectors - 1) * width >= columns:
+                continue
+            cycles = max(height * vectors / 2, (height + vectors) / 2, 4)
+            tiles = -(-rows // height) * -(-columns // (vectors * width))
+            found.append((tiles * cycles, tiles, -height, vectors))
+    _, _, height, vectors = min(found)
+    return Tile(dtype, -height, vectors)
