@@ -1,148 +1,176 @@
-"""Measuring: repeats after warm-ups, and what is said about them."""
+"""Measuring: blocks of calls, taken in turns, after the results were compared."""
 
 from __future__ import annotations
 
 import gc
-import statistics
+import glob
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
-WARM_UPS = 2
-REPEATS = 10
+import numpy as np
 
+from benchmarks.record import Contender, Measured, Outcome, Result, Row, Sample, Unavailable
 
-@dataclass(frozen=True)
-class Time:
-    """What one run took: seconds on the clock, and seconds of the processor, which other programs do not add to."""
-
-    wall: float
-    processor: float
-
-
-Timer = Callable[[], Time]
-"""Does the work once, and says what that took."""
+PAUSE = 0.003
+"""Seconds between two contenders: threads that wait for more work of their own have stopped spinning by then."""
+MOST_CALLS = 20_000
+WAITED = 0.03
+"""The part of a block that this process may wait for a core before the block is taken again."""
+TRIES = 6
+PATIENCE = 10.0
+"""How many blocks' time the tries may take together."""
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is measured; ``bar`` is the time in seconds that it should stay under, where one was set."""
+class Effort:
+    """How much is measured: rounds over all contenders, and the seconds that one block of calls should take."""
 
-    name: str
-    what: str
-    timer: Timer
-    bar: float | None = None
+    rounds: int
+    block: float
 
 
-@dataclass(frozen=True)
-class Result:
-    """What every repeat took, in order."""
-
-    subject: Subject
-    times: tuple[Time, ...]
-
-    @property
-    def seconds(self) -> list[float]:
-        """The seconds on the clock."""
-        return [time.wall for time in self.times]
-
-    @property
-    def median(self) -> float:
-        """The middle of the repeats."""
-        return statistics.median(self.seconds)
-
-    @property
-    def processor(self) -> float:
-        """The middle of the repeats in processor time."""
-        return statistics.median(time.processor for time in self.times)
-
-    @property
-    def quartiles(self) -> tuple[float, float]:
-        """Between these lies the middle half of the repeats."""
-        if len(self.times) == 1:
-            return self.seconds[0], self.seconds[0]
-        low, _, high = statistics.quantiles(self.seconds, n=4, method="inclusive")
-        return low, high
-
-    @property
-    def reached(self) -> bool | None:
-        """Whether the median stays under the bar; None where there is none."""
-        return None if self.subject.bar is None else self.median < self.subject.bar
-
-    def data(self) -> dict[str, Any]:
-        """The result as plain data."""
-        return {
-            "name": self.subject.name,
-            "what": self.subject.what,
-            "median": self.median,
-            "quartiles": list(self.quartiles),
-            "processor": self.processor,
-            "bar": self.subject.bar,
-            "reached": self.reached,
-            "seconds": self.seconds,
-        }
+FULL = Effort(rounds=25, block=0.02)
+QUICK = Effort(rounds=7, block=0.008)
 
 
-def measure(subject: Subject, repeats: int = REPEATS) -> Result:
-    """Time a subject, after warm-ups whose times are dropped."""
-    for _ in range(WARM_UPS):
-        subject.timer()
-    return Result(subject, tuple(subject.timer() for _ in range(repeats)))
+def timed(work: Callable[[], object], effort: Effort) -> Sample:
+    """A sample of the seconds that a call takes; how many calls make a block is found at the first sample.
+
+    A block in which the process had to wait for a core is taken again, a few times.
+    """
+    calls = 0
+
+    def sample() -> float:
+        nonlocal calls
+        if calls == 0:
+            calls = _calls(work, effort.block)
+        found = []
+        for _ in range(TRIES):
+            work()
+            waited, started = waiting(), time.perf_counter()
+            for _ in range(calls):
+                work()
+            taken = time.perf_counter() - started
+            found.append(taken / calls)
+            if waiting() - waited < WAITED * taken:
+                return found[-1]
+            if sum(found) * calls > PATIENCE * effort.block:
+                break
+        return min(found)
+
+    return sample
 
 
-def here(work: Callable[[], object]) -> Timer:
-    """A timer of work in this process, with the garbage collected before and not during it."""
+def waiting() -> float:
+    """Seconds that the threads of this process have waited for a core so far, where the system counts them.
 
-    def timer() -> Time:
+    Where others use the cores, libraries whose threads wait for each other are slowed by far more than their share.
+    """
+    waited = 0
+    for thread in glob.glob("/proc/self/task/*/schedstat"):
+        with suppress(OSError, IndexError), open(thread, encoding="ascii") as fields:
+            waited += int(fields.read().split()[1])
+    return waited * 1e-9
+
+
+def _calls(work: Callable[[], object], block: float) -> int:
+    """How many calls fill a block: doubled until they take a good part of it."""
+    work()
+    calls = 1
+    while True:
+        started = time.perf_counter()
+        for _ in range(calls):
+            work()
+        taken = time.perf_counter() - started
+        if taken > block / 4 or calls >= MOST_CALLS:
+            return max(1, min(MOST_CALLS, round(calls * block / max(taken, 1e-9))))
+        calls *= 2
+
+
+def fresh(timed_lines: str, before: str = "", environment: Mapping[str, str] | None = None) -> Sample:
+    """A sample of the seconds that statements take in a process of their own; those ``before`` are not timed."""
+    script = "\n".join(
+        ["import time", before, "started = time.perf_counter()", timed_lines, "print(time.perf_counter() - started)"]
+    )
+    return printed([sys.executable, "-c", script], environment)
+
+
+def printed(command: list[str], environment: Mapping[str, str] | None = None) -> Sample:
+    """A sample that is the last word which a command prints."""
+
+    def sample() -> float:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            raise RuntimeError((done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1])
+        return float(done.stdout.split()[-1])
+
+    return sample
+
+
+def measure(row: Row, effort: Effort) -> Result:
+    """Make the contenders of a row, compare what they compute, and time those that are right in turns."""
+    ready: dict[str, Contender] = {}
+    missing: dict[str, str] = {}
+    wrong: dict[str, str] = {}
+    expected = row.expected() if row.expected is not None else {}
+    for name, make in row.contenders.items():
+        try:
+            contender = make()
+        except Unavailable as reason:
+            missing[name] = str(reason)
+            continue
+        except Exception as error:  # one contender that fails must not take the row with it
+            wrong[name] = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
+            continue
+        difference = disagreement(contender.outcome, expected, row.tolerance)
+        if difference is None:
+            ready[name] = contender
+        else:
+            wrong[name] = difference
+    rounds = effort.rounds if row.rounds is None else min(row.rounds, effort.rounds)
+    return Result(row, _in_turns(ready, rounds), missing, wrong)
+
+
+def _in_turns(contenders: Mapping[str, Contender], rounds: int) -> dict[str, Measured]:
+    """Each round asks everybody for a sample, and begins with the next one, so that none always follows the same."""
+    names = list(contenders)
+    figures: dict[str, list[float]] = {name: [] for name in names}
+    gc.collect()
+    gc.freeze()
+    for number in range(rounds if names else 0):
         gc.collect()
         gc.disable()
         try:
-            wall, processor = time.perf_counter(), time.process_time()
-            work()
-            return Time(time.perf_counter() - wall, time.process_time() - processor)
+            for name in names[number % len(names) :] + names[: number % len(names)]:
+                time.sleep(PAUSE)
+                figures[name].append(contenders[name].sample())
         finally:
             gc.enable()
-
-    return timer
-
-
-def fresh(timed: str, before: str = "") -> Timer:
-    """A timer of statements in a process of their own, in which the statements ``before`` are not timed."""
-    lines = [
-        f"import time; {before}",
-        "wall, processor = time.perf_counter(), time.process_time()",
-        timed,
-        "print(time.perf_counter() - wall, time.process_time() - processor)",
-    ]
-
-    def timer() -> Time:
-        command = [sys.executable, "-c", "\n".join(lines)]
-        wall, processor = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-2:]
-        return Time(float(wall), float(processor))
-
-    return timer
+    gc.unfreeze()
+    return {name: Measured(tuple(found)) for name, found in figures.items()}
 
 
-def table(results: list[Result]) -> str:
-    """The results as Markdown."""
-    rows = ["| | median | middle half | processor | bar | |", "|---|---:|---:|---:|---:|---|"]
-    for result in results:
-        low, high = result.quartiles
-        bar = "" if result.subject.bar is None else _shown(result.subject.bar)
-        verdict = {None: "", True: "reached", False: "missed"}[result.reached]
-        span = f"{_shown(low)} – {_shown(high)}"
-        times = f"{_shown(result.median)} | {span} | {_shown(result.processor)}"
-        rows.append(f"| {result.subject.what} | {times} | {bar} | {verdict} |")
-    return "\n".join(rows)
+def disagreement(found: Outcome, expected: Outcome, tolerance: float) -> str | None:
+    """What differs by more than the tolerance, as a part of the norm of what is expected; None where nothing does.
 
+    A norm, for a sum near the kink of a ReLU may fall on either side of it and change a few elements a little.
 
-def _shown(seconds: float) -> str:
-    """A time with three digits.
-
-    >>> _shown(0.01234), _shown(2.5), _shown(0.15)
-    ('12.3 ms', '2.5 s', '150 ms')
+    >>> disagreement({"loss": np.array(1.0)}, {"loss": np.array(1.0001)}, 1e-3) is None
+    True
+    >>> disagreement({"loss": np.array(1.0)}, {"loss": np.array(2.0)}, 1e-3)
+    'loss differs by 0.5 of its norm'
     """
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
+    for name, value in expected.items():
+        if name not in found:
+            return f"{name} is missing"
+        given = np.asarray(found[name], dtype=np.float64)
+        if given.shape != value.shape:
+            return f"{name} has shape {given.shape}, not {value.shape}"
+        error = float(np.linalg.norm(given - value)) / (float(np.linalg.norm(value)) or 1.0)
+        if not error <= tolerance:
+            return f"{name} differs by {error:.2g} of its norm"
+    return None

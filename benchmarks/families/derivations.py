@@ -1,11 +1,13 @@
-"""What is measured."""
+"""Parsing and deriving: what a derivation takes, from its text to its checked gradients."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import covector as cv
-from benchmarks.measure import Subject, fresh, here
+from benchmarks.measure import Effort, timed
+from benchmarks.record import EAGER, Bar, Contender, Row
 from covector.cli.ops import example_source
 from covector.frontend import read_program
 from covector.ir import is_float
@@ -23,24 +25,30 @@ NAMED = {
 }
 
 
-def subjects() -> list[Subject]:
-    """Everything that is measured, what takes least first."""
+def rows(effort: Effort) -> list[Row]:
+    """What takes least comes first."""
     found = [
-        Subject("import", "`import covector`", fresh("import covector"), 0.150),
-        Subject("import-derive", "the same with all that `derive` needs", fresh("import covector; covector.derive")),
-        Subject(
-            "first-call",
-            "the linear layer, as the first call of a process",
-            fresh(f"covector.derive({LINEAR!r})", "import covector; covector.derive"),
-        ),
-        Subject("parse", "parsing the linear layer", here(partial(parse_program, LINEAR))),
-        Subject("parse-long", "parsing a program of 200 statements", here(partial(parse_program, _long_program(200)))),
+        _row("parse-linear", "parsing the linear layer", partial(parse_program, LINEAR), effort),
+        _row("parse-long", "parsing a program of 200 statements", partial(parse_program, _long_program(200)), effort),
     ]
     for name, (what, bar) in NAMED.items():
         source = LINEAR if name == "linear" else example_source(OPERATIONS[name])
-        found.append(Subject(name, f"deriving {what}", here(partial(cv.derive, source)), bar))
-    found.append(Subject("table", f"deriving all {len(_derivable())} operations of the table", here(derive_all)))
+        found.append(_row(f"derive-{name}", f"deriving {what}", partial(cv.derive, source), effort, bar))
+    count = len(_derivable())
+    found.append(_row("derive-table", f"deriving all {count} operations of the table", derive_all, effort, rounds=3))
     return found
+
+
+def _row(
+    name: str,
+    title: str,
+    work: Callable[[], object],
+    effort: Effort,
+    bar: float | None = None,
+    rounds: int | None = None,
+) -> Row:
+    bars = () if bar is None else (Bar(EAGER, under=bar),)
+    return Row(name, title, {EAGER: lambda: Contender(timed(work, effort))}, bars, rounds=rounds)
 
 
 def derive_all() -> None:
