@@ -80,6 +80,14 @@ class BudgetError(CovectorError, MemoryError):
     """Something that would not fit, refused before it is tried."""
 
 
+class StateError(CovectorError, RuntimeError):
+    """Saved weights that do not fit the module or the optimiser that loads them, or a file that holds none."""
+
+
+class GradientError(CovectorError, RuntimeError):
+    """A gradient that cannot be: of what needs none, of several numbers at once, or of what is no longer known."""
+
+
 class VerificationError(CovectorError):
     """A derived result that did not pass its own check and is withheld."""
 

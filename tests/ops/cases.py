@@ -244,6 +244,7 @@ INDEXING = {
 
 _GROUPED1D = "signal: N (2*C) W; weight: (2*K) C Q; bias: (2*K)"
 _GROUPED2D = "image: N (3*C) H W; weight: (3*K) C P Q; bias: (3*K)"
+_NO_BIAS = "image: N C H W; weight: O C P Q"
 CONVOLUTION = {
     "conv1d": Case(
         (
@@ -260,6 +261,14 @@ CONVOLUTION = {
             *settings("N C H W O P Q", (1, 1, 6, 5, 2, 2, 3), stride=3, padding=2, dilation=2),
             *settings("N C H W O P Q", (1, 2, 3, 4, 1, 2, 2), example="image: N C H W; weight: O C P Q"),
             *settings("N C K H W P Q", (1, 2, 1, 3, 4, 2, 2), groups=3, stride=2, padding=1, example=_GROUPED2D),
+        )
+    ),
+    "conv2d_rectangular": Case(
+        (
+            *settings("N C H W O P Q", (2, 1, 4, 3, 2, 3, 2), (1, 2, 3, 5, 1, 1, 3), (1, 1, 1, 1, 1, 1, 1)),
+            *settings("N C H W O P Q", (1, 2, 5, 4, 2, 3, 2), stride_y=2, padding_y=1, padding_x=2),
+            *settings("N C H W O P Q", (1, 1, 4, 6, 2, 2, 3), stride_x=2, dilation_y=2, example=_NO_BIAS),
+            *settings("N C K H W P Q", (1, 2, 1, 3, 4, 2, 2), groups=3, dilation_x=2, example=_GROUPED2D),
         )
     ),
     "conv_transpose1d": Case(
@@ -289,6 +298,21 @@ CONVOLUTION = {
             *settings("N C H W", (2, 1, 4, 5), (1, 3, 2, 2), (1, 2, 3, 5)),
             *settings("N C H W", (1, 2, 5, 4), size=3, stride=2, padding=1),
             *settings("C H W", (1, 3, 3), size=2, stride=1, example="image: C H W"),
+        ),
+        {"image": distinct},
+    ),
+    "avg_pool2d_rectangular": Case(
+        (
+            *settings("N C H W", (2, 1, 4, 5), (1, 3, 2, 2), (1, 2, 3, 5)),
+            *settings("N C H W", (1, 2, 5, 4), size_y=3, stride_x=1, padding_y=1),
+            *settings("C H W", (1, 3, 4), size_x=3, stride_y=1, padding_x=1, example="image: C H W"),
+        )
+    ),
+    "max_pool2d_rectangular": Case(
+        (
+            *settings("N C H W", (2, 1, 4, 5), (1, 3, 2, 2), (1, 2, 3, 5)),
+            *settings("N C H W", (1, 2, 5, 4), size_y=3, stride_x=1, padding_y=1, dilation_x=2),
+            *settings("C H W", (1, 5, 4), size_x=3, stride_y=1, padding_x=1, dilation_y=2, example="image: C H W"),
         ),
         {"image": distinct},
     ),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,6 +44,25 @@ def _avg_pool2d(image: Tensor, size: int = 2, stride: int = 2, padding: int = 0)
 
 def _max_pool2d(image: Tensor, size: int = 2, stride: int = 2, padding: int = 0) -> Tensor:
     return F.max_pool2d(image, size, stride, padding)
+
+
+def _conv2d_by_axis(*arrays: Tensor, groups: int = 1, **given: int) -> Tensor:
+    return F.conv2d(*arrays, groups=groups, **_pairs(given, stride=1, padding=0, dilation=1))
+
+
+def _avg_pool2d_by_axis(image: Tensor, **given: int) -> Tensor:
+    pairs = _pairs(given, size=2, stride=2, padding=0)
+    return F.avg_pool2d(image, pairs["size"], pairs["stride"], pairs["padding"])
+
+
+def _max_pool2d_by_axis(image: Tensor, **given: int) -> Tensor:
+    pairs = _pairs(given, size=2, stride=2, padding=0, dilation=1)
+    return F.max_pool2d(image, pairs["size"], pairs["stride"], pairs["padding"], pairs["dilation"])
+
+
+def _pairs(given: Mapping[str, int], **defaults: int) -> dict[str, Any]:
+    """Parameters that are given for height and width, as PyTorch takes them: pairs."""
+    return {name: tuple(given.get(f"{name}_{axis}", value) for axis in "yx") for name, value in defaults.items()}
 
 
 def _lstm_cell(
@@ -94,10 +114,13 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "embedding": F.embedding,
     "conv1d": F.conv1d,
     "conv2d": F.conv2d,
+    "conv2d_rectangular": _conv2d_by_axis,
     "conv_transpose1d": F.conv_transpose1d,
     "conv_transpose2d": F.conv_transpose2d,
     "avg_pool2d": _avg_pool2d,
     "max_pool2d": _max_pool2d,
+    "avg_pool2d_rectangular": _avg_pool2d_by_axis,
+    "max_pool2d_rectangular": _max_pool2d_by_axis,
     "logistic_regression_loss": _logistic_regression_loss,
     "rnn_cell": torch.rnn_tanh_cell,
     "lstm_cell": _lstm_cell,
