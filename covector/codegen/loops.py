@@ -1,0 +1,300 @@
+"""Loops and what they do, as instructions: one loop of each nest runs over the lanes of vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from covector.codegen.builder import Builder, Value, Variable
+from covector.codegen.expressions import Expressions, looks_up, number_of, reads
+from covector.codegen.layout import Layout, loops_of, steps_of
+from covector.codegen.memory import Memory
+from covector.codegen.products import product_loops
+from covector.codegen.scalars import larger, smaller
+from covector.codegen.vectors import can_be_vector, is_worthwhile, reductions, slope, widest_lanes, width_of
+from covector.ir import Affine, Apply, Compute, Index, Read, as_affine, walk
+from covector.ir.affine import free
+from covector.ir.node import Node
+from covector.schedule.plan import Accumulate, Assign, Loop, Product, Step
+
+Bound = int | Value
+
+
+def _sum(build: Builder, a: Value, b: Value) -> Value:
+    return a | b if a.dtype == "bool" else a + b
+
+
+def _product(build: Builder, a: Value, b: Value) -> Value:
+    return a & b if a.dtype == "bool" else a * b
+
+
+def _any(build: Builder, a: Value, b: Value) -> Value:
+    return a | b
+
+
+def _all(build: Builder, a: Value, b: Value) -> Value:
+    return a & b
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """How values are accumulated: pair by pair, and from what on."""
+
+    combine: Callable[[Builder, Value, Value], Value]
+    neutral: float
+
+
+REDUCTIONS: dict[str, Reduction] = {
+    "sum": Reduction(_sum, 0),
+    "prod": Reduction(_product, 1),
+    "max": Reduction(larger, float("-inf")),
+    "min": Reduction(smaller, float("inf")),
+    "any": Reduction(_any, 0),
+    "all": Reduction(_all, 1),
+}
+"""The operations of `Accumulate`."""
+
+
+def neutral(operation: str, dtype: str) -> bool | float:
+    """What an operation of this dtype starts from."""
+    value = REDUCTIONS[operation].neutral
+    return value > 0 if dtype == "bool" else value
+
+
+class Steps:
+    """The steps of one function as instructions."""
+
+    def __init__(self, builder: Builder, layout: Layout, memory: Memory) -> None:
+        self.builder, self.layout, self.memory = builder, layout, memory
+        self.expressions = Expressions(builder, layout, memory)
+        self.places: dict[Compute, Variable] = {}
+
+    def run(self, steps: Sequence[Step]) -> None:
+        """Steps one after another."""
+        for step in steps:
+            if isinstance(step, Loop):
+                self.loop(step)
+            elif isinstance(step, Product):
+                self.run(product_loops(step))
+            else:
+                self.expressions.strict = not step.target.is_derived
+                (self.assign if isinstance(step, Assign) else self.accumulate)(step)  # type: ignore[arg-type]
+                self.expressions.forget(step.target)
+
+    # Single steps
+
+    def assign(self, step: Assign) -> None:
+        """``target[positions] = value``."""
+        value = self.expressions.value_as(step.value, step.target.dtype)
+        if self.layout.is_register(step.target):
+            self.register(step.target).set(value)
+        else:
+            self.store(step, value)
+
+    def accumulate(self, step: Accumulate) -> None:
+        """``target[positions] = operation(target[positions], value)``."""
+        combine = REDUCTIONS[step.operation].combine
+        value, mask = self.expressions.value_as(step.value, step.target.dtype), self.expressions.mask
+        variable = self.places.get(step.target)
+        if variable is None and self.layout.is_register(step.target):
+            variable = self.register(step.target)
+        if variable is None:
+            self.store(step, value, lambda old, new: combine(self.builder, old, new))
+            return
+        if mask is not None and step.target in self.places:
+            start = self.builder.constant(neutral(step.operation, value.dtype), value.dtype)
+            value = mask.where(value, start)
+        variable.set(combine(self.builder, variable.get(), self.builder.widen(value, variable.width)))
+
+    def register(self, target: Compute) -> Variable:
+        """The variable of a tensor that is kept in a register."""
+        registers, width = self.expressions.registers, self.expressions.width
+        if target not in registers:
+            start = self.builder.constant(0, target.dtype, width)
+            registers[target] = self.builder.variable(start)
+        return registers[target]
+
+    def store(
+        self, step: Assign | Accumulate, value: Value, combine: Callable[[Value, Value], Value] | None = None
+    ) -> None:
+        """Write a value, or what it makes of the one that is there, where the positions are inside the bounds."""
+        target, expressions = step.target, self.expressions
+        place = self.layout.flat(target, step.positions)
+        condition = expressions.inside(target, step.positions)
+        moves = slope(place, expressions.vector) if expressions.vector and expressions.width > 1 else as_affine(0)
+        if expressions.mask is not None:
+            condition = expressions.mask if condition is None else condition & expressions.mask
+        if moves is not None and moves.is_constant and moves.constant == 0:
+            assert value.width == 1, f"{target.name} is written in one place by every lane"
+            at = expressions.integer(place)
+        elif moves is not None and moves.is_constant and moves.constant == 1:
+            value, at = self.builder.widen(value, expressions.width), expressions.first(place)
+        else:
+            value, at = self.builder.widen(value, expressions.width), expressions.integer(place)
+        if combine is not None:
+            value = combine(self.old(target, at, value.width, condition), value)
+        write = self.memory.scatter if at.width > 1 else self.memory.store
+        write(target, at, value, condition)
+
+    def old(self, target: Compute, at: Value, width: int, condition: Value | None) -> Value:
+        """What is there."""
+        if at.width > 1:
+            return self.memory.gather(target, at, width, condition)
+        return self.memory.load(target, at, width, condition)
+
+    # Loops
+
+    def loop(self, loop: Loop) -> None:
+        """All iterations of a loop."""
+        self.range(loop, 0, self.bound(loop.index.extent))
+
+    def bound(self, extent: Affine) -> Bound:
+        """An extent as a number, or as a value where it is only known in a call."""
+        return extent.constant if extent.is_constant else self.expressions.integer(extent)
+
+    def range(self, loop: Loop, low: Bound, high: Bound) -> None:
+        """The iterations of a loop from ``low`` to ``high``."""
+        if isinstance(low, int) and isinstance(high, int) and low >= high:
+            return
+        lanes = widest_lanes(loop, self.builder.module.target.vector_bytes)
+        vector = self.expressions.vector is None and can_be_vector(loop, self.layout)
+        if vector and is_worthwhile(loop, self.layout, lanes):
+            self.vector_range(loop, low, high, width_of(loop, lanes), lanes)
+        else:
+            with self.iterations(loop, low, high, 1):
+                self.run(loop.body)
+
+    @contextmanager
+    def iterations(self, loop: Loop, low: Bound, high: Bound, step: int) -> Iterator[None]:
+        """A part that runs for every ``step``-th index from ``low`` to ``high``, with what does not change before it.
+
+        The index may be beyond ``high`` only in lanes.
+        """
+        written = {step.target for step in steps_of(loop.body)}
+        with self.expressions.scope(written), self.unless_empty(low, high):
+            self.hoist(loop, written)
+            first, last = self.as_value(low), self.as_value(high)
+            with self.builder.loop(first, last, step) as index, self.expressions.scope(written):
+                self.expressions.indices[loop.index] = index
+                yield
+            del self.expressions.indices[loop.index]
+
+    @contextmanager
+    def unless_empty(self, low: Bound, high: Bound) -> Iterator[None]:
+        """A part that runs only where there are iterations."""
+        if isinstance(low, int) and isinstance(high, int) and low < high:
+            yield
+        else:
+            with self.builder.when(self.as_value(low) < self.as_value(high)):
+                yield
+
+    def as_value(self, bound: Bound) -> Value:
+        """A bound as a value."""
+        return bound if isinstance(bound, Value) else self.builder.constant(bound, "int64")
+
+    def hoist(self, loop: Loop, written: set[Compute]) -> None:
+        """Compute what is the same in all iterations."""
+        changing = {loop.index, *(inner.index for inner in loops_of(loop.body))}
+        for step in steps_of(loop.body):
+            if isinstance(step, Product):
+                continue
+            self.expressions.strict = not step.target.is_derived
+            for node in walk(step.value):
+                if isinstance(node, (Apply, Read)) and self.is_constant(node, changing, written):
+                    self.expressions.value(node)
+
+    def is_constant(self, node: Node, changing: set[Index], written: set[Compute]) -> bool:
+        """Whether an expression has one value in all iterations, and may be computed before them."""
+        if free(node) & changing or reads(node) & written or number_of(node) is not None:  # type: ignore[arg-type]
+            return False
+        return not (self.expressions.strict and looks_up(node))
+
+    # Vectors
+
+    def vector_range(self, loop: Loop, low: Bound, high: Bound, width: int, lanes: int) -> None:
+        """A loop whose iterations are lanes: whole vectors, then what is left under a mask."""
+        if isinstance(low, int) and isinstance(high, int):
+            middle: Bound = low + (high - low) // width * width
+        else:
+            first, last = self.as_value(low), self.as_value(high)
+            middle = first + ((last - first) & -width)
+        reduced = {
+            target: self.builder.variable(self.start(step, width)) for target, step in self.reduced(loop).items()
+        }
+        if not (isinstance(middle, int) and middle == low):
+            self.vector_body(loop, low, middle, width, None, reduced)
+        left = not (isinstance(middle, int) and middle == high)
+        rest = self.narrowed(loop, reduced, lanes)
+        if left:
+            self.vector_body(loop, middle, high, lanes, high, rest)
+        for target, variable in rest.items():
+            self.finish(self.reduced(loop)[target], variable)
+
+    def reduced(self, loop: Loop) -> dict[Compute, Accumulate]:
+        """What the lanes of a loop accumulate together."""
+        return reductions(loop, self.layout)
+
+    def start(self, step: Accumulate, width: int) -> Value:
+        """The neutral element in every lane."""
+        dtype = step.target.dtype
+        return self.builder.constant(neutral(step.operation, dtype), dtype, width)
+
+    def vector_body(
+        self, loop: Loop, low: Bound, high: Bound, width: int, end: Bound | None, reduced: dict[Compute, Variable]
+    ) -> None:
+        """The iterations of a loop, ``width`` at once; those from ``end`` on, where it is given, do not count."""
+        expressions = self.expressions
+        registers, places = dict(expressions.registers), self.places
+        own = {step.target for step in steps_of(loop.body) if isinstance(step, Assign)}
+        expressions.registers = {tensor: kept for tensor, kept in registers.items() if tensor not in own}
+        with self.iterations(loop, low, high, width):
+            expressions.vector, expressions.width, self.places = loop.index, width, reduced
+            if end is not None:
+                lane = self.builder.lanes(width)
+                expressions.mask = lane < (self.as_value(end) - expressions.indices[loop.index])
+            self.run(loop.body)
+            expressions.vector, expressions.width, expressions.mask = None, 1, None
+        expressions.registers, self.places = registers, places
+
+    def narrowed(self, loop: Loop, reduced: dict[Compute, Variable], width: int) -> dict[Compute, Variable]:
+        """Accumulators of several registers as accumulators of one each."""
+        result = {}
+        for target, variable in reduced.items():
+            value, combine = variable.get(), REDUCTIONS[self.reduced(loop)[target].operation].combine
+            while value.width > width:
+                value = combine(self.builder, *halves(value))
+            result[target] = self.builder.variable(value)
+        return result
+
+    def finish(self, step: Accumulate, variable: Variable) -> None:
+        """Combine the lanes of an accumulator with its target."""
+        combine = REDUCTIONS[step.operation].combine
+        value = variable.get()
+        while value.width > 1:
+            value = combine(self.builder, *halves(value))
+        outer = self.places.get(step.target)
+        if outer is None and self.layout.is_register(step.target):
+            outer = self.register(step.target)
+        if outer is not None:
+            outer.set(combine(self.builder, outer.get(), value))
+        else:
+            self.store(step, value, lambda old, new: combine(self.builder, old, new))
+        self.expressions.forget(step.target)
+
+
+def halves(value: Value) -> tuple[Value, Value]:
+    """The first lanes and the last lanes of a vector."""
+    build, half = value.builder, value.width // 2
+    if half == 1:
+        first, second = (build.instruction(f"extractelement {value}, i64 {lane}", value.dtype) for lane in range(2))
+        return first, second
+    parts = []
+    for begin in (0, half):
+        picked = ", ".join(f"i32 {lane}" for lane in range(begin, begin + half))
+        text = f"shufflevector {value}, {value.type} poison, <{half} x i32> <{picked}>"
+        parts.append(build.instruction(text, value.dtype, half))
+    return parts[0], parts[1]
+
+
+__all__ = ["REDUCTIONS", "Steps", "neutral"]

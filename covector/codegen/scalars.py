@@ -1,0 +1,157 @@
+"""How each scalar function of the table is computed, from values of the dtype of its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from covector.codegen.builder import Builder, Number, Value
+from covector.codegen.library import library
+
+Code = Callable[..., Value]
+
+
+def subtract(build: Builder, a: Value, b: Value) -> Value:
+    """``a - b``."""
+    return a - b
+
+
+def negate(build: Builder, x: Value) -> Value:
+    """``-x``."""
+    return -x
+
+
+def divide(build: Builder, a: Value, b: Value) -> Value:
+    """``a / b``; a divisor that all lanes share is inverted once."""
+    return a * (1 / b) if b.width < a.width else a / b
+
+
+def square_root(build: Builder, x: Value) -> Value:
+    """The square root."""
+    return build.intrinsic("sqrt", x)
+
+
+def reciprocal_root(build: Builder, x: Value) -> Value:
+    """``1 / √x``."""
+    return 1 / square_root(build, x)
+
+
+def absolute(build: Builder, x: Value) -> Value:
+    """The absolute value."""
+    if x.is_float:
+        return build.intrinsic("fabs", x)
+    return x if x.dtype == "bool" else (x < 0).where(-x, x)
+
+
+def sign(build: Builder, x: Value) -> Value:
+    """-1, 0 or 1; NaN for NaN."""
+    if x.dtype == "bool":
+        return x
+    found = (x > 0).where(1, (x < 0).where(build.lift(-1, x), 0))
+    return x.is_nan().where(x, found) if x.is_float else found
+
+
+def rectify(build: Builder, x: Value) -> Value:
+    """The larger of x and 0; NaN for NaN."""
+    return x if x.dtype == "bool" else (x < 0).where(0, x)
+
+
+def larger(build: Builder, a: Value, b: Value) -> Value:
+    """The larger of two; NaN where one of them is NaN."""
+    if a.dtype == "bool":
+        return a | b
+    return build.intrinsic("maximum", a, b) if a.is_float else (a > b).where(a, b)
+
+
+def smaller(build: Builder, a: Value, b: Value) -> Value:
+    """The smaller of two; NaN where one of them is NaN."""
+    if a.dtype == "bool":
+        return a & b
+    return build.intrinsic("minimum", a, b) if a.is_float else (a < b).where(a, b)
+
+
+def comparison(relation: str) -> Code:
+    """What compares two values."""
+    return lambda build, a, b: a.compare(relation, b)
+
+
+MOST_FACTORS = 64
+"""The largest whole exponent that is written as multiplications."""
+
+
+def power(base: Value, number: Number | None, exponent: Callable[[], Value]) -> Value:
+    """``base`` to a power: multiplications where the exponent is a small whole number."""
+    build = base.builder
+    if number is not None and abs(float(number)) <= MOST_FACTORS and number == int(number):
+        whole = repeated(base, abs(int(number)))
+        return whole if number >= 0 else 1 / whole
+    if number == Fraction(1, 2):
+        # The power of -inf is inf, not NaN, and that of -0 is 0.
+        root = square_root(build, base)
+        return base.equals(float("-inf")).where(float("inf"), root + 0.0) if base.is_float else root
+    if not base.is_float:
+        return build.call_helper(integer_power(build, base.dtype), base.dtype, [base, exponent()], 1)
+    return SCALAR_CODE["pow"](build, base, exponent())
+
+
+def repeated(base: Value, count: int) -> Value:
+    """``base`` to a whole power that is not negative, by squaring."""
+    if base.dtype == "bool":
+        return base if count else base.builder.lift(True, base)
+    result: Value | None = None
+    while count:
+        if count & 1:
+            result = base if result is None else result * base
+        count >>= 1
+        if count:
+            base = base * base
+    return base.builder.lift(1, base) if result is None else result
+
+
+def integer_power(build: Builder, dtype: str) -> str:
+    """The name of the function that multiplies integers as often as an integer says."""
+    raise NotImplementedError(dtype)
+
+
+SCALAR_CODE: dict[str, Code] = {
+    "sub": subtract,
+    "neg": negate,
+    "div": divide,
+    "sqrt": square_root,
+    "rsqrt": reciprocal_root,
+    "abs": absolute,
+    "sign": sign,
+    "relu": rectify,
+    "maximum": larger,
+    "minimum": smaller,
+    **{relation: comparison(relation) for relation in ("eq", "ne", "lt", "le")},
+    **{
+        name: library(name)
+        for name in [
+            "exp",
+            "expm1",
+            "log",
+            "log1p",
+            "sin",
+            "cos",
+            "tan",
+            "sinh",
+            "cosh",
+            "tanh",
+            "asinh",
+            "acosh",
+            "atanh",
+            "erf",
+            "erfc",
+            "atan2",
+            "pow",
+        ]
+    },
+    "asin": library("asin"),
+    "acos": library("acos"),
+    "atan": library("atan"),
+    "sigmoid": lambda build, x: 1 / (1 + library("exp")(build, -x)),
+    "softplus": lambda build, x: (
+        (x > 0).where(x, 0) + library("log1p")(build, library("exp")(build, -absolute(build, x)))
+    ),
+}

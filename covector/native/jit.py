@@ -1,0 +1,108 @@
+"""LLVM IR text as machine code of this processor, in memory; nothing else imports LLVM."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from covector.codegen.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """This processor: its name, its features as LLVM writes them, and what code for it may use."""
+
+    name: str
+    features: str
+    target: Target
+
+
+@cache
+def host() -> Host:
+    """This processor, found out once."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features()
+    wide = 64 if features.get("avx512f") and features.get("avx512vl") else 32 if features.get("avx") else 16
+    scales = wide == 64 and features.get("avx512dq", False)
+    return Host(llvm.get_host_cpu_name(), features.flatten(), Target(wide, scales, platform.machine()))
+
+
+def version() -> str:
+    """The versions that machine code depends on."""
+    return f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))}"
+
+
+@cache
+def _machine() -> llvm.TargetMachine:
+    here = host()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=here.name, features=here.features, opt=2, reloc="pic", codemodel="small"
+    )
+
+
+def optimised(text: str) -> llvm.ModuleRef:
+    """A module made from text, after the passes that its code wants; loops and vectors are in their final form."""
+    machine = _machine()
+    module = llvm.parse_assembly(text)
+    module.triple, module.data_layout = machine.triple, str(machine.target_data)
+    module.verify()
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
+    manager = llvm.create_new_function_pass_manager()
+    manager.add_sroa_pass()
+    manager.add_new_gvn_pass()
+    manager.add_instruction_combine_pass()
+    manager.add_simplify_cfg_pass()
+    for function in module.functions:
+        if not function.is_declaration:
+            manager.run(function, builder)
+    return module
+
+
+def object_code(text: str) -> bytes:
+    """The object file of a text."""
+    code: bytes = _machine().emit_object(optimised(text))
+    return code
+
+
+def assembly(text: str) -> str:
+    """The assembly of a text, for people."""
+    listing: str = _machine().emit_assembly(optimised(text))
+    return listing
+
+
+@cache
+def _linker() -> llvm.LLJIT:
+    """What puts object files into memory: each with its constants beside it, wherever in the address space that is."""
+    host()
+    return llvm.create_lljit_compiler(use_jit_link=True)
+
+
+_NUMBERS = count()
+_SYMBOLS: dict[str, int] = {}
+
+
+def add_symbol(name: str, address: int) -> None:
+    """Let code that is loaded from now on call a function by name."""
+    _SYMBOLS[name] = address
+
+
+class Code:
+    """An object file in memory, linked with the symbols that are known; it stays as long as this object does."""
+
+    def __init__(self, code: bytes, *exported: str) -> None:
+        library = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+        for name, known in _SYMBOLS.items():
+            library.import_symbol(name, known)
+        for name in exported:
+            library.export_symbol(name)
+        self._tracker = library.link(_linker(), f"covector{next(_NUMBERS)}")
+
+    def address(self, name: str) -> int:
+        """The address of a function that was exported."""
+        return int(self._tracker[name])
