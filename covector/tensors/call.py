@@ -1,0 +1,87 @@
+"""Making a call: what every operation on tensors does, and the checks that come with it.
+
+A call looks its entry up by the operation and the kinds of its operands, and adds a node. Whatever takes time (making
+the form, checking shapes) happens when the operation meets operands of these kinds for the first time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from covector.errors import BudgetError, DtypeError
+from covector.run.reference import MEMORY_LIMIT
+from covector.tensors import flush
+from covector.tensors.dtypes import Dtype, Kind, bool_, float32, int64, kind_of
+from covector.tensors.form import Entry, Params, resolve
+from covector.tensors.node import ENTRIES, STATE, Node, leaf
+
+if TYPE_CHECKING:
+    from covector.tensors.tensor import Tensor
+
+_MOST_ENTRIES = 1 << 15
+
+
+def find(key: Any, name: str, operands: Sequence[Tensor], params: Params, extents: Sequence[int]) -> Entry:
+    """The entry of a call that the fast way did not find: it is new, or a trace wants to see the operands."""
+    if STATE.trace is not None:
+        STATE.trace.note(operands)
+    found: Entry | None = ENTRIES.get(key)
+    if found is None:
+        found = resolve(name, [operand._node.kind for operand in operands], params, extents)
+        for kind in found.kinds:
+            _check_memory(name, kind)
+        if len(ENTRIES) >= _MOST_ENTRIES:
+            ENTRIES.clear()
+        ENTRIES[key] = found
+    return found
+
+
+def _check_memory(name: str, kind: Kind) -> None:
+    if kind.nbytes > MEMORY_LIMIT:
+        shape = "×".join(map(str, kind.shape))
+        message = f"{name} would make a tensor of shape {shape} and dtype {kind.dtype!s}: {kind.nbytes / 2**30:.1f} GiB"
+        raise BudgetError(message, hint=f"at most {MEMORY_LIMIT / 2**30:.0f} GiB are taken for one tensor")
+
+
+def number_dtype(value: Any, beside: Kind) -> Dtype:
+    """The dtype of a Python number beside a tensor: that of the tensor, unless it cannot hold such a number."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool_
+    if isinstance(value, (int, np.integer)):
+        return int64 if beside.dtype == "bool" else beside.dtype
+    return beside.dtype if beside.is_float else float32
+
+
+_scalar_kinds = {name: kind_of((), name) for name in ("bool", "int32", "int64", "float32", "float64")}
+
+
+def number_node(value: Any, beside: Kind) -> Node:
+    """A Python number as a leaf: it is given to the program when that is run, so another number is no new program."""
+    return leaf(_scalar_kinds[number_dtype(value, beside)], value)
+
+
+def record(entry: Entry, args: tuple[Node, ...], mask: int) -> list[Node]:
+    """The nodes of a call, one for each output; ``mask`` has a bit for each argument that wants a gradient."""
+    state = STATE
+    if not state.grad_enabled:
+        mask = 0
+    nodes = [
+        Node(entry, (*args,), output, kind, mask if kind.is_float else 0) for output, kind in enumerate(entry.kinds)
+    ]
+    pending = state.pending
+    pending.extend(nodes)
+    if len(pending) > flush.MOST_PENDING and state.trace is None:
+        flush.flush()
+    return nodes
+
+
+def require_float(name: str, kind: Kind) -> None:
+    """Raise `DtypeError`, in PyTorch's words, where an operation takes floats only."""
+    if not kind.is_float:
+        message = (
+            f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype"
+        )
+        raise DtypeError(f"{message}. Got: {kind.dtype!s}", hint="x.float() makes it float32")

@@ -1,0 +1,70 @@
+"""The graph of what is not computed yet: leaves that hold values, and calls of forms.
+
+A node is made for every operation, so nodes are small, and nothing is derived, linked or computed when one is made.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from covector.tensors.dtypes import Kind
+
+if TYPE_CHECKING:
+    from covector.tensors.form import Entry
+
+
+class Node:
+    """A value: a leaf with ``data``, or output number ``output`` of the call of ``entry`` on ``args``.
+
+    The bits of ``mask`` say for which arguments a gradient is wanted. ``owner`` is the tensor whose ``.grad`` gathers
+    the gradient that arrives here. ``source`` draws the data of a leaf anew: a `jit` calls it each time. ``home`` is
+    the leaf whose memory this value may take when nobody else looks at it.
+    """
+
+    __slots__ = ("args", "data", "entry", "home", "kind", "mask", "output", "owner", "source", "spent")
+
+    entry: Entry | None
+    args: tuple[Node, ...]
+    output: int
+    kind: Kind
+    mask: int
+    data: Any
+    owner: weakref.ref[Any] | None
+    source: Callable[[], Any] | None
+    home: Node | None
+    spent: bool
+
+    def __init__(self, entry: Entry | None, args: tuple[Node, ...], output: int, kind: Kind, mask: int) -> None:
+        self.entry = entry
+        self.args = args
+        self.output = output
+        self.kind = kind
+        self.mask = mask
+        self.data = self.owner = self.source = self.home = None
+        self.spent = False
+
+
+def leaf(kind: Kind, data: Any, source: Callable[[], Any] | None = None) -> Node:
+    """A node that holds its value: an array, or a number of the dtype of the kind."""
+    node = Node(None, (), 0, kind, 0)
+    node.data, node.source = data, source
+    return node
+
+
+class State(threading.local):
+    """What a thread has: the calls not computed yet, whether gradients are recorded, and the trace it is in."""
+
+    def __init__(self) -> None:
+        self.pending: list[Node] = []
+        self.grad_enabled = True
+        self.entries: dict[Any, Any] = ENTRIES
+        self.trace: Any = None
+
+
+ENTRIES: dict[Any, Any] = {}
+"""The entry for each operation and the kinds of its operands: what makes a call cheap."""
+
+STATE = State()

@@ -1,0 +1,115 @@
+"""Programs by structure: a graph is linked and compiled once, and once more when its sizes change.
+
+The second size of a structure makes the extents that differ arguments of the program; where that cannot be linked,
+each size has a program of its own, of which a bounded number is kept.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from covector.ir import Affine, Symbol, as_affine
+from covector.ir.check import check
+from covector.tensors.engine import Executable, compile_program
+from covector.tensors.link import Graph, Linked, LinkError, link
+
+MOST_PROGRAMS = 512
+"""Structures that are kept; the one not used for longest goes first."""
+
+MOST_SIZES = 8
+"""Programs of one structure that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A program that can be run, and the values of its symbols in a call."""
+
+    linked: Linked
+    executable: Executable
+    extents: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class _Program:
+    """A program of a structure: ``groups`` are the positions of the sizes that are one symbol."""
+
+    linked: Linked
+    executable: Executable
+    sizes: tuple[int, ...]
+    groups: tuple[tuple[int, ...], ...] = ()
+
+    def extents(self, sizes: Sequence[int]) -> dict[str, int] | None:
+        """The values of the symbols for these sizes, or None where the program is not for them."""
+        free = {position for group in self.groups for position in group}
+        if any(a != b for at, (a, b) in enumerate(zip(self.sizes, sizes, strict=True)) if at not in free):
+            return None
+        if any(sizes[position] != sizes[group[0]] for group in self.groups for position in group):
+            return None
+        return {f"N{number}": sizes[group[0]] for number, group in enumerate(self.groups)}
+
+
+@dataclass(slots=True)
+class _Structure:
+    programs: list[_Program] = field(default_factory=list)
+    links_with_symbols: bool = True
+
+
+_structures: OrderedDict[object, _Structure] = OrderedDict()
+_lock = threading.RLock()
+compiled_count = 0
+
+
+def compiled(graph: Graph) -> Compiled:
+    """The program of a graph, compiled unless it is known."""
+    with _lock:
+        key, sizes = graph.structure(), graph.sizes()
+        structure = _structures.get(key)
+        if structure is None:
+            structure = _structures[key] = _Structure()
+            if len(_structures) > MOST_PROGRAMS:
+                _structures.popitem(last=False)
+        _structures.move_to_end(key)
+        for program in reversed(structure.programs):
+            extents = program.extents(sizes)
+            if extents is not None:
+                return Compiled(program.linked, program.executable, extents)
+        program = _another(graph, sizes, structure)
+        structure.programs.append(program)
+        del structure.programs[:-MOST_SIZES]
+        return Compiled(program.linked, program.executable, program.extents(sizes) or {})
+
+
+def _another(graph: Graph, sizes: tuple[int, ...], structure: _Structure) -> _Program:
+    """A program for sizes that no program of the structure is for."""
+    if structure.programs and structure.links_with_symbols:
+        groups = _groups(structure.programs[-1], sizes)
+        extents = [as_affine(size) for size in sizes]
+        for number, group in enumerate(groups):
+            for position in group:
+                extents[position] = as_affine(Symbol(f"N{number}"))
+        try:
+            return _made(graph, extents, sizes, groups)
+        except LinkError:
+            structure.links_with_symbols = False
+    return _made(graph, [as_affine(size) for size in sizes], sizes, ())
+
+
+def _groups(known: _Program, sizes: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """The positions where sizes differ from those of a program, those together that are equal in both."""
+    symbolic = {position: number for number, group in enumerate(known.groups) for position in group}
+    together: dict[tuple[int, int, int], list[int]] = {}
+    for position, (old, new) in enumerate(zip(known.sizes, sizes, strict=True)):
+        if old != new or position in symbolic:
+            together.setdefault((symbolic.get(position, -1), old, new), []).append(position)
+    return tuple(tuple(group) for group in together.values())
+
+
+def _made(graph: Graph, extents: list[Affine], sizes: tuple[int, ...], groups: tuple[tuple[int, ...], ...]) -> _Program:
+    global compiled_count  # noqa: PLW0603 - how many programs this process has compiled, shown by explain
+    linked = link(graph, extents)
+    executable = compile_program(check(linked.program), linked.in_place)
+    compiled_count += 1
+    return _Program(linked, executable, sizes, groups)

@@ -1,0 +1,84 @@
+"""Updates: a tensor that holds a new value from now on, whose memory may be that of the old one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from covector.errors import GradientError, ShapeError
+from covector.tensors.functions import astype
+from covector.tensors.node import STATE
+from covector.tensors.shapes import broadcast_to
+from covector.tensors.tensor import Tensor, as_tensor, call
+
+
+def assign(x: Tensor, value: Tensor) -> None:
+    """Let a tensor hold the value of another of its shape and dtype, and its gradient if it is no leaf."""
+    if STATE.trace is not None:
+        STATE.trace.note_update(x)
+    old, new = x._node, value._node
+    if new is old:
+        return
+    if old.owner is not None and old.owner() is x:
+        new.owner = old.owner
+    if new.entry is not None and new.home is None:
+        new.home = old if old.data is not None else old.home
+    x._node = new
+    if value.requires_grad:
+        x.requires_grad_flag = True
+
+
+def _refuse_leaf(x: Tensor) -> None:
+    if x.requires_grad and x.is_leaf and STATE.grad_enabled:
+        raise GradientError(
+            "a leaf Variable that requires grad is being used in an in-place operation.",
+            hint="with covector.no_grad(): …",
+        )
+
+
+def copy_(x: Tensor, value: Any) -> Tensor:
+    """Let a tensor hold the values of another, broadcast to its shape and in its dtype.
+
+    Raises `GradientError` for a leaf that requires a gradient, unless under `no_grad`.
+
+    >>> import covector as cv
+    >>> x = cv.zeros(2)
+    >>> x.copy_(cv.tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
+    _refuse_leaf(x)
+    new = broadcast_to(astype(as_tensor(value, x), x.dtype), x.shape)
+    if new._node.entry is None:
+        # A leaf has one tensor whose memory it is; another holds a copy.
+        new = call("copy", new)
+    assign(x, new)
+    return x
+
+
+def fill_(x: Tensor, value: Any) -> Tensor:
+    """Let every element of a tensor be a value."""
+    return copy_(x, value)
+
+
+def zero_(x: Tensor) -> Tensor:
+    """Let every element of a tensor be 0."""
+    return copy_(x, 0)
+
+
+def clone(x: Tensor) -> Tensor:
+    """The same values as a result of an operation, through which gradients flow."""
+    return call("copy", x)
+
+
+def set_data(x: Tensor, value: Tensor) -> None:
+    """``x.data = value``: other values, of any shape and dtype, and no word about gradients."""
+    if not isinstance(value, Tensor):
+        raise ShapeError(f"data is a tensor, not {type(value).__name__}")
+    if STATE.trace is not None:
+        STATE.trace.note_update(x)
+    node = value.detach()._node
+    if node.owner is not None and node.owner() is not x:
+        node = call("copy", value.detach())._node
+    owner = x._node.owner
+    x._node = node
+    if owner is not None and owner() is x:
+        node.owner = owner
