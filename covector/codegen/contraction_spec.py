@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from covector.ir import Affine, Index, Read, Symbol, Tensor, as_affine
-from covector.ir.affine import atoms
+from covector.ir.affine import atoms, replace_atoms
 from covector.ir.bounds import within
 from covector.ir.node import Node
 from covector.schedule.plan import Product
@@ -139,16 +139,18 @@ def specify(product: Product, kept: Mapping[Tensor, Sequence[int]] | None = None
 def _access(read: Read, kept: Sequence[int] | None, indices: Sequence[Index]) -> _Access | None:
     """How a tensor is accessed, or None where a position is not affine in the indices."""
     axes = range(len(read.positions)) if kept is None else kept
+    still: dict[Node, Affine] = {index: ZERO for index in indices if index.extent is ONE}
+    positions = [replace_atoms(position, still) for position in read.positions]
     offset, stride = ZERO, ONE
     for axis in reversed(axes):
-        position = read.positions[axis]
+        position = positions[axis]
         if any(not isinstance(atom, (Index, Symbol)) for atom in atoms(position)):
             return None
         offset = offset + position * stride
         stride = stride * read.tensor.shape[axis]
     if any(offset.coefficient(index) is None for index in indices):
         return None
-    bounds = [Bound(p, e) for p, e in zip(read.positions, read.tensor.shape, strict=True) if not within(p, e)]
+    bounds = [Bound(p, e) for p, e in zip(positions, read.tensor.shape, strict=True) if not within(p, e)]
     return _Access(offset, tuple(bounds))
 
 
