@@ -1,0 +1,135 @@
+"""Axes that a delta ties in every term, and the dense blocks along them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from covector.calculus.build import delta_form
+from covector.errors import CovectorError, ShapeError
+from covector.ir import Index
+from covector.ir.affine import atoms, free
+from covector.jacobians.terms import Groups, Term
+from covector.run.reference import Array
+
+if TYPE_CHECKING:
+    from covector.jacobians.jacobian import Jacobian
+
+CONDITION = 0.1
+"""A matrix is taken to be singular from this condition number on, in units of 1/ε of its dtype."""
+
+Ties = tuple[tuple[int, int], ...]
+"""Pairs of an axis of the output and one of the input."""
+
+
+class SingularError(CovectorError, np.linalg.LinAlgError):
+    """A system that has no solution, or more than one."""
+
+
+@dataclass(frozen=True)
+class Solved:
+    """The solution of a system, and ``log |det|`` of its matrix."""
+
+    value: Array
+    logdet: float
+
+
+def ties_of(jacobian: Jacobian) -> Ties:
+    """The axes that a delta ties in every term: there is a block for each of their elements."""
+    groups = jacobian.form.groups
+    found = [_tied(term, groups) for term in jacobian.form.terms]
+    return tuple(
+        (row, column)
+        for row in range(len(groups.outputs))
+        for column in range(len(groups.inputs))
+        if all((row, column) in pairs for pairs in found)
+    )
+
+
+def _tied(term: Term, groups: Groups) -> set[tuple[int, int]]:
+    pairs: set[tuple[int, int]] = set()
+    for bracket in term.brackets:
+        form = delta_form(bracket)
+        if form is None or form.constant or set(atoms(form)) != free(form):
+            continue
+        if sorted(coefficient for _, coefficient in form.terms) == [-1, 1]:
+            pairs |= {
+                (row, column)
+                for row, p in enumerate(groups.outputs)
+                for column, i in enumerate(groups.inputs)
+                if free(form) == {p, i} and p.extent is i.extent
+            }
+    return pairs
+
+
+class Layout:
+    """The axes of a square Jacobian as blocks: tied axes, the other axes of the output, those of the input."""
+
+    def __init__(self, jacobian: Jacobian, ties: Ties) -> None:
+        groups = jacobian.form.groups
+        self.ties = ties
+        self.row_axes = [axis for axis in range(len(groups.outputs)) if axis not in {row for row, _ in ties}]
+        self.column_axes = [axis for axis in range(len(groups.inputs)) if axis not in {column for _, column in ties}]
+        self.tied: tuple[Index, ...] = tuple(groups.inputs[column] for _, column in ties)
+        self.rows = tuple(groups.outputs[axis] for axis in self.row_axes)
+        self.columns = tuple(groups.inputs[axis] for axis in self.column_axes)
+        self.count, self.height, self.width = _size(self.tied), _size(self.rows), _size(self.columns)
+        self.axes = len(groups.outputs)
+        if self.height != self.width:
+            raise ShapeError(f"its blocks have {self.height} rows and {self.width} columns, so they have no inverse")
+
+    @property
+    def inner(self) -> Groups:
+        """The indices inside of a block."""
+        return Groups(self.rows, self.columns)
+
+    def inward(self, right: Array) -> Array:
+        """A right side as (block, row, further axes)."""
+        more = range(self.axes, right.ndim)
+        order = (*(row for row, _ in self.ties), *self.row_axes, *more)
+        return np.ascontiguousarray(right.transpose(order)).reshape(self.count, self.height, -1)
+
+    def outward(self, solved: Array, right: Array) -> Array:
+        """A solution (block, column, further axes) as an array of the input's shape, with the axes of a right side."""
+        shape = (*(index.extent.constant for index in (*self.tied, *self.columns)), *right.shape[self.axes :])
+        order = [*(column for _, column in self.ties), *self.column_axes]
+        more = range(len(order), len(shape))
+        return np.ascontiguousarray(solved.reshape(shape).transpose((*np.argsort(order), *more)))
+
+    def inward_columns(self, array: Array) -> Array:
+        """An array of the input's shape and further axes as (block, column, further axes)."""
+        order = [*(column for _, column in self.ties), *self.column_axes]
+        more = range(len(order), array.ndim)
+        return np.ascontiguousarray(array.transpose((*order, *more))).reshape(self.count, self.width, -1)
+
+
+def _size(indices: tuple[Index, ...]) -> int:
+    return prod(index.extent.constant for index in indices)
+
+
+def solve_dense(blocks: Array, right: Array) -> tuple[Array, Array]:
+    """The solutions with dense blocks, and the logarithm of each determinant; raises `SingularError`."""
+    if not np.isfinite(blocks).all():
+        raise SingularError("this Jacobian holds infinite elements or nan, so no system with it can be solved")
+    try:
+        found = np.linalg.solve(blocks, right)
+    except np.linalg.LinAlgError:
+        raise _singular(blocks) from None
+    with np.errstate(all="ignore"):
+        grown = np.linalg.norm(blocks, axis=(1, 2)) * np.linalg.norm(found, axis=(1, 2))
+        limit = CONDITION / np.finfo(blocks.dtype).eps * np.linalg.norm(right, axis=(1, 2))
+    if not np.isfinite(found).all() or (grown > limit).any():
+        raise _singular(blocks)
+    sign, logarithms = np.linalg.slogdet(blocks)
+    if (sign == 0).any():
+        raise _singular(blocks)
+    return found, logarithms
+
+
+def _singular(blocks: Array) -> SingularError:
+    what = "this Jacobian" if len(blocks) == 1 else "a block of this Jacobian"
+    height, width = blocks.shape[1:]
+    return SingularError(f"{what}, {height}×{width}, is singular to working precision", hint="damp it: J.shifted(1e-6)")

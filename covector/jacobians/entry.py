@@ -1,0 +1,181 @@
+"""``jacobian``, ``hessian`` and ``hvp``: from a program or a function of arrays to what gives these at arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from covector.calculus.build import ZERO
+from covector.calculus.reverse import gradients
+from covector.errors import CovectorError, DtypeError, ShapeError
+from covector.ir import Compute, Input, Program, Tensor, is_float
+from covector.jacobians.accumulate import entries
+from covector.jacobians.factorise import Sizes, Stored, factorised
+from covector.jacobians.form import Extents, recipe
+from covector.jacobians.forward import Forward, Shapes, Source, unknown
+from covector.jacobians.jacobian import Jacobian
+from covector.jacobians.operator import Operator, tangent_program
+from covector.jacobians.plan import BUDGET
+from covector.jacobians.run import run
+from covector.jacobians.terms import Groups, Term, groups_of, joined
+from covector.run.extents import evaluate_extent
+from covector.run.reference import Array
+
+Argnums = int | Sequence[int]
+Names = str | Sequence[str]
+
+
+def jacobian(
+    forward: Forward,
+    argnums: Argnums = 0,
+    *,
+    wrt: Names | None = None,
+    shapes: Shapes | None = None,
+    budget: int = BUDGET,
+) -> Callable[..., Any]:
+    """What gives the `Jacobian` of a forward at arrays.
+
+    ``forward`` is a program in element form or matrix form, or a Python function of arrays. ``argnums`` says by which
+    arguments, ``wrt`` by which names; of several, and of a function with several outputs, a tuple is given (outputs
+    outside). ``budget`` is how many bytes the stored factors, and a dense array, may take.
+
+    Raises `DtypeError` for integer arguments, `UnknownNameError` for names and numbers that the forward does not have,
+    and the errors of reading or tracing it.
+
+    >>> import covector as cv
+    >>> J = cv.jacobian(lambda x, w: x @ w, argnums=1)(np.ones((4, 2)), np.ones((2, 3)))
+    >>> J.shape, str(J.structure)
+    ((4, 3, 2, 3), 'dense 4×2 ⊗ identity 3×3')
+    """
+    source = Source(forward, shapes)
+
+    def at(*args: Any, **named: Any) -> Any:
+        program, arrays, extents = source.at(args, named)
+        inputs, several = wanted(program, argnums, wrt)
+        found = []
+        for output in program.outputs:
+            own = Program(program.inputs, program.statements, (output,))
+            found.append([jacobian_of(own, tensor, arrays, extents, budget) for tensor in inputs])
+        parts = [tuple(row) if several else row[0] for row in found]
+        return tuple(parts) if len(program.outputs) > 1 else parts[0]
+
+    return at
+
+
+def hessian(
+    forward: Forward,
+    argnums: Argnums = 0,
+    *,
+    wrt: Names | None = None,
+    shapes: Shapes | None = None,
+    budget: int = BUDGET,
+) -> Callable[..., Any]:
+    """What gives the Hessian of a forward with one number as its output, as a `Jacobian` of the gradient.
+
+    The arguments are those of `jacobian`; by several arguments it is a tuple of tuples, ``H[a][b] = ∂²f/∂a∂b``. Raises
+    `ShapeError` where the output is not one number.
+
+    >>> import covector as cv
+    >>> H = cv.hessian("f = sum[i,j]((T[i,j] - sum[k](U[i,k] * V[j,k]))**2)", wrt="U")
+    >>> str(H(np.ones((4, 3)), np.ones((4, 2)), np.ones((3, 2))).structure)
+    'identity 4×4 ⊗ dense 2×2'
+    """
+    source = Source(forward, shapes)
+
+    def at(*args: Any, **named: Any) -> Any:
+        program, arrays, extents = source.at(args, named)
+        inputs, several = wanted(program, argnums, wrt)
+        found = []
+        for tensor in inputs:
+            gradient = gradient_program(program, tensor)
+            found.append([jacobian_of(gradient, other, arrays, extents, budget) for other in inputs])
+        return tuple(tuple(row) for row in found) if several else found[0][0]
+
+    return at
+
+
+def hvp(
+    forward: Forward, argnums: int = 0, *, wrt: str | None = None, shapes: Shapes | None = None
+) -> Callable[..., Array]:
+    """What gives the product of the Hessian with a vector, the last argument, without the Hessian: forward over reverse.
+
+    >>> import covector as cv
+    >>> cv.hvp("y = sum[i](x[i]**3)")(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    array([ 6., 12.])
+    """
+    source = Source(forward, shapes)
+
+    def at(*args: Any, **named: Any) -> Array:
+        if not args:
+            raise CovectorError("hvp wants the vector as its last argument", hint="cv.hvp(f)(x, v)")
+        program, arrays, extents = source.at(args[:-1], named)
+        (tensor,), _ = wanted(program, argnums, wrt)
+        vector = np.asarray(args[-1], dtype=tensor.dtype)
+        if vector.shape != arrays[tensor.name].shape:
+            message = f"the vector has the shape {vector.shape}, but {tensor.name} has {arrays[tensor.name].shape}"
+            raise ShapeError(f"hvp: {message}")
+        found = tangent_program(gradient_program(program, tensor), tensor)
+        if found is None:
+            return np.zeros_like(vector)
+        return run(found[0], {**arrays, found[1]: vector}, dict(extents))[0]
+
+    return at
+
+
+def wanted(program: Program, argnums: Argnums, wrt: Names | None) -> tuple[list[Input], bool]:
+    """The inputs to differentiate with respect to, and whether several were asked for."""
+    chosen: Any = argnums if wrt is None else wrt
+    several = not isinstance(chosen, (int, str))
+    known = {tensor.name: tensor for tensor in program.inputs}
+    found = []
+    for one in chosen if several else [chosen]:
+        inside = isinstance(one, int) and -len(program.inputs) <= one < len(program.inputs)
+        if not inside and one not in known:
+            raise unknown(program, one)
+        tensor = program.inputs[one] if isinstance(one, int) else known[one]
+        if not is_float(tensor.dtype):
+            message = f"{tensor.name} has dtype {tensor.dtype}, and only floats have derivatives"
+            raise DtypeError(message, hint=f"give floats: {tensor.name}.astype('float64')")
+        found.append(tensor)
+    return found, several
+
+
+@lru_cache(maxsize=256)
+def gradient_program(program: Program, wrt: Input) -> Program:
+    """The program of a scalar's gradient, an array of zeros where nothing depends on the input."""
+    if program.output.shape or len(program.outputs) > 1:
+        sizes = "×".join(map(repr, program.output.shape))
+        message = f"{program.output.name} has the shape {sizes}, and a Hessian is that of one number"
+        raise ShapeError(message, hint="sum it, or take the Jacobian of its Jacobian")
+    found = gradients(program, [wrt])
+    return found.gradient_program([wrt]) if found.cotangents[wrt] is not None else _no_gradient(program, wrt)
+
+
+def _no_gradient(program: Program, wrt: Input) -> Program:
+    zero = Compute(f"d{wrt.name}", groups_of(wrt.shape, ()).outputs, ZERO, wrt.dtype)
+    return Program(program.inputs, (*program.statements, zero), (zero,))
+
+
+@lru_cache(maxsize=256)
+def derived(program: Program, wrt: Tensor, extents: Extents) -> tuple[Groups, tuple[Term, ...]]:
+    """The terms of the Jacobian of a program's output, over what the program computes."""
+    stored = Stored(program.output.dtype, "c", set(program.tensors()))
+
+    def shorter(terms: tuple[Term, ...], groups: Groups, name: str) -> tuple[Term, ...]:
+        return factorised(terms, groups, Sizes(extents), stored)
+
+    return entries(program, program.output, wrt, shorter)
+
+
+def jacobian_of(
+    program: Program, wrt: Input, arrays: dict[str, Array], extents: Extents, budget: int = BUDGET
+) -> Jacobian:
+    """The Jacobian of a program's output at arrays."""
+    groups, terms = derived(program, wrt, extents)
+    found = recipe(terms, groups, program.inputs, program.output.dtype, extents)
+    shape = tuple(evaluate_extent(extent, dict(extents)) for extent in program.output.shape)
+    operator = Operator(program, wrt, arrays, dict(extents), arrays[wrt.name].shape, shape)
+    return Jacobian.of(found, arrays, extents, budget, operator, shown=(groups, joined(terms)))

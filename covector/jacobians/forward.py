@@ -1,0 +1,111 @@
+"""Forwards and their arguments: text, programs and Python functions of arrays as programs at given arrays."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from covector.errors import CovectorError, DtypeError, NotationError, UnknownNameError, nearest
+from covector.frontend import read_program, trace
+from covector.ir import DTYPES, Program
+from covector.jacobians.form import Extents
+from covector.run.extents import bind_extents
+from covector.run.reference import Array
+
+Forward = str | Program | Callable[..., Any]
+Shapes = Mapping[str, Any]
+
+
+class Source:
+    """A forward that is still to be given its arrays."""
+
+    def __init__(self, forward: Forward, shapes: Shapes | None = None) -> None:
+        if not (isinstance(forward, (str, Program)) or callable(forward)):
+            message = f"a forward is a program as text or a Python function, not {type(forward).__name__}"
+            raise NotationError(message, hint='cv.jacobian("y[i] = x[i]**2")')
+        self.forward = read_program(forward, shapes) if isinstance(forward, str) else forward
+        self._traced = lru_cache(maxsize=64)(self._trace)
+
+    def at(self, args: Sequence[Any], named: Mapping[str, Any]) -> tuple[Program, dict[str, Array], Extents]:
+        """The program, its arrays by name and the values of its symbols for the arguments of a call."""
+        if isinstance(self.forward, Program):
+            program, given = self.forward, _by_name(self.forward, args, named)
+            arrays = {tensor.name: _array(tensor.name, given[tensor.name]) for tensor in program.inputs}
+        else:
+            program, arrays = self._call(self.forward, args, named)
+        arrays = {tensor.name: _cast(tensor.name, arrays[tensor.name], tensor.dtype) for tensor in program.inputs}
+        return program, arrays, tuple(sorted(bind_extents(program.inputs, arrays).items()))
+
+    def _call(
+        self, function: Callable[..., Any], args: Sequence[Any], named: Mapping[str, Any]
+    ) -> tuple[Program, dict[str, Array]]:
+        """The program of a Python function at arguments; what is no array is taken as it is."""
+        try:
+            bound = inspect.signature(function).bind(*args, **named)
+        except TypeError as error:
+            raise CovectorError(f"the function cannot be called so: {error}") from None
+        fixed = {name: value for name, value in bound.arguments.items() if _is_fixed(value)}
+        arrays = {name: _array(name, value) for name, value in bound.arguments.items() if name not in fixed}
+        shapes = tuple((name, _declaration(name, array)) for name, array in arrays.items())
+        return self._traced(shapes, tuple(fixed.items())), arrays
+
+    def _trace(self, shapes: tuple[tuple[str, str], ...], fixed: tuple[tuple[str, Any], ...]) -> Program:
+        assert not isinstance(self.forward, (str, Program))
+        function = partial(self.forward, **dict(fixed)) if fixed else self.forward
+        return trace(function, dict(shapes))
+
+
+def _is_fixed(value: Any) -> bool:
+    """Whether an argument is no array but a setting, such as an axis."""
+    return value is None or isinstance(value, (bool, int, str))
+
+
+def _by_name(program: Program, args: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    names = [tensor.name for tensor in program.inputs]
+    if len(args) > len(names):
+        raise UnknownNameError(f"{len(args)} arrays were given for {len(names)} inputs", hint=", ".join(names))
+    given = dict(zip(names, args, strict=False))
+    for name, value in named.items():
+        if name not in names or name in given:
+            what = "was given twice" if name in given else "is no input"
+            raise UnknownNameError(f"{name!r} {what}", hint="inputs: " + ", ".join(names))
+        given[name] = value
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise UnknownNameError(f"no array was given for {', '.join(missing)}", hint="inputs: " + ", ".join(names))
+    return given
+
+
+def _array(name: str, value: Any) -> Array:
+    try:
+        found = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise DtypeError(f"{name} cannot be read as an array: {error}") from None
+    if found.dtype.name not in DTYPES:
+        raise DtypeError(f"{name} has dtype {found.dtype}", hint="known: " + ", ".join(DTYPES))
+    return found
+
+
+def _cast(name: str, array: Array, dtype: str) -> Array:
+    """An array of the dtype of its input."""
+    if array.dtype.kind == "f" and not dtype.startswith("float") and array.size:
+        hint = f"{name} is {dtype}: convert it on purpose, {name}.astype({dtype!r})"
+        raise DtypeError(f"{name} is given floats ({array.dtype}), where integers are wanted", hint=hint)
+    return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
+
+
+def _declaration(name: str, array: Array) -> str:
+    shape = " ".join(map(str, array.shape)) or "()"
+    return f"{shape} {array.dtype.name}"
+
+
+def unknown(program: Program, name: object) -> UnknownNameError:
+    """The error of a name that a program does not have."""
+    known = [tensor.name for tensor in program.inputs]
+    close = nearest(str(name), known)
+    hint = f"did you mean {close!r}?" if close else "inputs: " + ", ".join(known)
+    return UnknownNameError(f"the program has no input {name!r} to differentiate with respect to", hint=hint)

@@ -1,0 +1,246 @@
+"""What a Jacobian is, read off its element form: zero, identity, diagonal, Kronecker, low rank, and so on.
+
+A term falls into components: axes that share no index, no factor and no guard. Of one component the structure is seen
+directly; several make a Kronecker product; several terms a sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+
+from covector.ir import Affine, Expr, Index, Read
+from covector.ir.affine import free
+from covector.jacobians.factorise import Sizes
+from covector.jacobians.form import Form
+from covector.jacobians.support import Support, is_inequality, support
+from covector.jacobians.terms import Groups, Term
+
+DIAGONALS = ("identity", "scalar", "diagonal")
+"""Kinds that have their elements on the diagonal alone."""
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What a Jacobian is: ``kind`` is one of zero, identity, scalar, diagonal, permutation, selection, block-diagonal,
+    Kronecker, low rank, Toeplitz, banded, triangular, dense, sum.
+
+    ``parts`` are the factors of a Kronecker product, the terms of a sum, or what the blocks are where that is not dense;
+    ``rank`` bounds the rank of what has low rank.
+
+    >>> print(Structure("sum", parts=(Structure("diagonal"), Structure("low rank", rank=1))))
+    diagonal + low rank (1)
+    """
+
+    kind: str
+    parts: tuple[Structure, ...] = ()
+    rank: int | None = None
+    shape: tuple[int, int] | None = None
+
+    def __str__(self) -> str:
+        if self.kind == "sum":
+            return " + ".join(f"({part})" if part.kind == "Kronecker" else str(part) for part in self.parts)
+        if self.kind == "Kronecker":
+            return " ⊗ ".join(_size_named(part) for part in self.parts)
+        if self.kind == "block-diagonal" and self.parts:
+            return f"block-diagonal of {self.parts[0]}"
+        return f"low rank ({self.rank})" if self.kind == "low rank" else self.kind
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kind, and those of all parts."""
+        return frozenset((self.kind,)).union(*(part.kinds for part in self.parts))
+
+
+def _size_named(part: Structure) -> str:
+    size = "" if part.shape is None else f" {part.shape[0]}×{part.shape[1]}"
+    return f"{part}{size}"
+
+
+TYPICAL_SIZES = Sizes()
+
+
+@dataclass(frozen=True)
+class Component:
+    """Axes of a term that have nothing to do with its other axes: their places among those of the output and of the
+    input, and the term over these alone.
+    """
+
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    groups: Groups
+    term: Term
+
+
+@lru_cache(maxsize=1024)
+def structure(form: Form, sizes: Sizes = TYPICAL_SIZES) -> Structure:
+    """The structure of a form; ``sizes`` are the values of its symbols, if it has any."""
+    found = [_of_term(term, form.groups, sizes) for term in form.terms]
+    if not found:
+        return Structure("zero")
+    if len(found) == 1:
+        return found[0]
+    if all(part.kind in DIAGONALS for part in found):
+        return Structure("diagonal")
+    order = sorted(found, key=lambda part: (part.kind not in DIAGONALS, part.kind == "low rank"))
+    return Structure("sum", tuple(order), shape=found[0].shape)
+
+
+def _of_term(term: Term, groups: Groups, sizes: Sizes) -> Structure:
+    shape = sizes.of(groups.outputs), sizes.of(groups.inputs)
+    found = components(term, groups)
+    kinds = [_of_component(component, term, sizes) for component in found]
+    one_sided = [kind for kind in kinds if kind.kind == "vector"]
+    both = [kind for kind in kinds if kind.kind != "vector"]
+    if one_sided:
+        both.append(_low_rank(1, _product_shape(one_sided)))
+    if not both:
+        return Structure("identity" if term.coefficient == 1 else "scalar", shape=shape)
+    if all(kind.kind in DIAGONALS for kind in both) and any(part.rows != part.columns for part in found):
+        return Structure("permutation", shape=shape)
+    if all(kind.kind in DIAGONALS for kind in both):
+        diagonal = [kind.kind for kind in both]
+        kind = "diagonal" if "diagonal" in diagonal else "scalar" if "scalar" in diagonal else "identity"
+        return Structure("scalar" if kind == "identity" and not _is_one(term) else kind, shape=shape)
+    if all(kind.kind in (*DIAGONALS, "permutation") for kind in both):
+        return Structure("permutation", shape=shape)
+    if all(kind.kind in (*DIAGONALS, "permutation", "selection") for kind in both):
+        return Structure("selection", shape=shape)
+    parts = _joined_diagonals(both)
+    if len(parts) == 1:
+        return Structure(parts[0].kind, parts[0].parts, parts[0].rank, shape)
+    return Structure("Kronecker", tuple(parts), shape=shape)
+
+
+def _is_one(term: Term) -> bool:
+    return term.coefficient == 1 and not term.factors
+
+
+def _product_shape(kinds: Iterable[Structure]) -> tuple[int, int]:
+    shapes = [kind.shape for kind in kinds if kind.shape is not None]
+    return prod(rows for rows, _ in shapes), prod(columns for _, columns in shapes)
+
+
+def _low_rank(rank: int, shape: tuple[int, int]) -> Structure:
+    return Structure("low rank", rank=rank, shape=shape) if rank < min(shape) else Structure("dense", shape=shape)
+
+
+def _joined_diagonals(kinds: list[Structure]) -> list[Structure]:
+    """The factors of a Kronecker product with neighbouring identities as one."""
+    found: list[Structure] = []
+    for kind in kinds:
+        if found and found[-1].kind == kind.kind == "identity":
+            found[-1] = Structure("identity", shape=_product_shape((found[-1], kind)))
+        else:
+            found.append(kind)
+    return found
+
+
+@lru_cache(maxsize=1024)
+def components(term: Term, groups: Groups) -> tuple[Component, ...]:
+    """The components of a term, in the order of their first axes; each has the indices of its own axes."""
+    clusters: list[tuple[set[Index], list[Expr]]] = [({index}, []) for index in (*groups.all, *term.bound)]
+    for factor in (*term.brackets, *term.factors):
+        own = free(factor)
+        touched = [cluster for cluster in clusters if cluster[0] & own]
+        if touched:
+            merged: tuple[set[Index], list[Expr]] = (set(), [])
+            for indices, factors in touched:
+                merged[0].update(indices)
+                merged[1].extend(factors)
+            merged[1].append(factor)
+            clusters = [cluster for cluster in clusters if cluster not in touched] + [merged]
+    clusters = [cluster for cluster in clusters if cluster[0] & set(groups.all)]
+    place = {index: number for number, index in enumerate(groups.all)}
+    clusters.sort(key=lambda cluster: min(place[index] for index in cluster[0] if index in place))
+    return tuple(_component(indices, factors, term, groups) for indices, factors in clusters)
+
+
+def _component(indices: set[Index], factors: list[Expr], term: Term, groups: Groups) -> Component:
+    rows = tuple(number for number, index in enumerate(groups.outputs) if index in indices)
+    columns = tuple(number for number, index in enumerate(groups.inputs) if index in indices)
+    own = Groups(tuple(groups.outputs[n] for n in rows), tuple(groups.inputs[n] for n in columns))
+    brackets = tuple(bracket for bracket in term.brackets if bracket in factors)
+    kept = tuple(factor for factor in factors if factor not in brackets)
+    bound = tuple(index for index in term.bound if index in indices)
+    return Component(rows, columns, own, Term(term.coefficient**0, brackets, kept, bound))
+
+
+def scalars(term: Term) -> tuple[Expr, ...]:
+    """The factors of a term that depend on no index."""
+    return tuple(factor for factor in term.factors if not free(factor))
+
+
+def _of_component(component: Component, whole: Term, sizes: Sizes) -> Structure:
+    groups, term = component.groups, component.term
+    shape = sizes.of(groups.outputs), sizes.of(groups.inputs)
+    if not groups.outputs or not groups.inputs:
+        return Structure("vector", shape=shape)
+    found = support(term, groups)
+    if not found.guards and not found.bound and (kind := _by_positions(found, scalars(whole))) is not None:
+        return Structure(kind, shape=shape)
+    windows = [factor for factor in term.factors if _is_window(factor, groups)]
+    if windows or _is_band(found):
+        return Structure("Toeplitz" if windows or not found.factors else "banded", shape=shape)
+    if found.guards and all(map(is_inequality, found.guards)) and len(found.guards) == 1:
+        return Structure("triangular", shape=shape)
+    shared = _indices(found.rows) & _indices(found.columns)
+    rank = sizes.of(term.bound)
+    if term.bound and not shared and all(_one_sided(factor, groups) for factor in term.factors):
+        return _low_rank(rank, shape)
+    if shared and not found.guards:
+        return Structure("block-diagonal", _blocks(term, groups, shared, sizes), shape=shape)
+    if found.guards:
+        return Structure("selection" if len(found.over) <= len(groups.outputs) else "dense", shape=shape)
+    return Structure("dense", shape=shape)
+
+
+def _blocks(term: Term, groups: Groups, shared: frozenset[Index], sizes: Sizes) -> tuple[Structure, ...]:
+    """What the blocks are that stand on the diagonal, where that is not dense."""
+    tied = shared.union(*(free(bracket) for bracket in term.brackets))
+    inner = Groups(
+        tuple(index for index in groups.outputs if index not in tied),
+        tuple(index for index in groups.inputs if index not in tied),
+    )
+    shape, rank = (sizes.of(inner.outputs), sizes.of(inner.inputs)), sizes.of(term.bound)
+    if not all(_one_sided(factor, inner) for factor in term.factors) or rank >= min(shape):
+        return ()
+    return (Structure("low rank", rank=rank, shape=shape),)
+
+
+def _by_positions(found: Support, scale: tuple[Expr, ...]) -> str | None:
+    """The kind of a component whose columns are known where its rows are, or the other way round."""
+    rows, columns = _indices(found.rows), _indices(found.columns)
+    pure = all(position.index is not None for position in (*found.rows, *found.columns))
+    distinct = len(set(found.rows)) == len(found.rows) and len(set(found.columns)) == len(found.columns)
+    if rows == columns and pure and distinct:
+        if found.rows == found.columns:
+            return "diagonal" if found.factors else "scalar" if scale or found.coefficient != 1 else "identity"
+        return "permutation"
+    if pure and distinct and found.factors:
+        return None
+    return "selection" if columns <= rows or rows <= columns else None
+
+
+def _indices(positions: Iterable[Affine]) -> frozenset[Index]:
+    return frozenset().union(*map(free, positions))
+
+
+def _is_window(factor: Expr, groups: Groups) -> bool:
+    """Whether a factor is read at a position that mixes an index of the output with one of the input."""
+    if not isinstance(factor, Read):
+        return False
+    outputs, inputs = frozenset(groups.outputs), frozenset(groups.inputs)
+    return any(free(position) & outputs and free(position) & inputs for position in factor.positions)
+
+
+def _is_band(found: Support) -> bool:
+    """Whether two opposite inequalities keep a component near its diagonal."""
+    return len(found.guards) > 1 and all(map(is_inequality, found.guards))
+
+
+def _one_sided(factor: Expr, groups: Groups) -> bool:
+    own = free(factor)
+    return not (own & frozenset(groups.outputs) and own & frozenset(groups.inputs))

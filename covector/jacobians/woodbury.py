@@ -1,0 +1,93 @@
+"""What can be solved plus what has low rank, block by block, by the formula of Woodbury."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from covector.calculus.arithmetic import with_coefficient
+from covector.calculus.build import mul
+from covector.calculus.rules import simplify
+from covector.ir import Compute, Expr, Index, as_affine
+from covector.ir.affine import free
+from covector.ir.tensor import program_of
+from covector.jacobians.blocks import Layout, Solved, solve_dense
+from covector.jacobians.terms import Term, placed
+from covector.run.reference import Array
+
+if TYPE_CHECKING:
+    from covector.jacobians.jacobian import Jacobian
+
+
+def low_rank_parts(jacobian: Jacobian, layout: Layout) -> tuple[Jacobian, tuple[Term, ...]] | None:
+    """The terms that have full rank as one Jacobian, and those that have low rank in each block; None where one of the
+    two is missing, or where the ranks are so large that dense blocks are as well.
+    """
+    low = tuple(term for term in jacobian.form.terms if _is_split(_inside(term, jacobian, layout), layout))
+    rest = tuple(term for term in jacobian.form.terms if term not in low)
+    rank = sum(_rank(term) for term in low)
+    if not low or not rest or 2 * rank > layout.height:
+        return None
+    return jacobian.over(jacobian.form.groups, rest), low
+
+
+def _rank(term: Term) -> int:
+    return prod(index.extent.constant for index in term.bound)
+
+
+def _inside(term: Term, jacobian: Jacobian, layout: Layout) -> tuple[Expr, ...]:
+    """The factors and brackets of a term inside of a block."""
+    outputs = jacobian.form.groups.outputs
+    old = [outputs[row] for row, _ in layout.ties]
+    parts = (*term.brackets, *term.factors)
+    return tuple(simplify(placed(part, old, map(as_affine, layout.tied))) for part in parts)
+
+
+def _is_split(parts: Sequence[Expr], layout: Layout) -> bool:
+    """Whether no factor holds indices of a block's rows together with indices of its columns."""
+    rows, columns = set(layout.rows), set(layout.columns)
+    return not any(free(part) & rows and free(part) & columns for part in parts)
+
+
+def updated(
+    layout: Layout,
+    solve: Callable[[Jacobian, Array], Solved],
+    base: Jacobian,
+    low: Sequence[Term],
+    right: Array,
+) -> Solved:
+    """The solution with ``base`` plus terms of low rank."""
+    left = np.concatenate([_side(base, layout, term, True) for term in low], axis=-1)
+    across = np.concatenate([_side(base, layout, term, False) for term in low], axis=-1)
+    rank, count = left.shape[-1], right.shape[layout.axes :]
+    both = np.concatenate([right.reshape(*right.shape[: layout.axes], -1), left], axis=-1)
+    whole = solve(base, both)
+    found = layout.inward_columns(whole.value)
+    plain, moved = found[..., :-rank], found[..., -rank:]
+    turned = np.swapaxes(layout.inward_columns(across), 1, 2)
+    small = np.eye(rank) + turned @ moved
+    weights, determinants = solve_dense(small, turned @ plain)
+    value = plain - moved @ weights
+    shaped = np.zeros((*right.shape[: layout.axes], *count))
+    return Solved(layout.outward(value, shaped), whole.logdet + float(determinants.sum()))
+
+
+def _side(jacobian: Jacobian, layout: Layout, term: Term, left: bool) -> Array:
+    """One side of a term of low rank: over the axes of the output (the left), or of the input, and then its rank."""
+    groups = jacobian.form.groups
+    inner = set(layout.rows if left else layout.columns)
+    parts = _inside(term, jacobian, layout)
+    own = tuple(part for part in parts if free(part) & inner or (left and not free(part) & set(layout.columns)))
+    body = with_coefficient(term.coefficient, own) if left else mul(*own)
+    axes = groups.outputs if left else groups.inputs
+    at: list[Index] = list(axes)
+    if left:
+        for (row, _), tied in zip(layout.ties, layout.tied, strict=True):
+            at[row] = tied
+    statement = Compute("side", (*at, *term.bound), body, jacobian.form.dtype)
+    found = jacobian.computed(program_of((statement,), jacobian.form.tensors))
+    return found.reshape(*found.shape[: len(axes)], -1)
+
