@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from covector.ir import Affine, Compute, as_affine
 from covector.schedule.fuse import Group, group_steps, groups
-from covector.schedule.plan import Kernel, Loop, Step
+from covector.schedule.plan import Kernel, Loop, Product, Step
 from covector.schedule.storage import element_count
 from covector.schedule.tree import work
 from covector.schedule.unit import Unit
@@ -24,17 +24,18 @@ def kernels_of(units: Sequence[Unit]) -> tuple[Kernel, ...]:
     found: list[Kernel] = []
     for group in groups(units):
         steps = group_steps(group, frozenset())
-        names = [unit.nest.target.name for unit in group.units]
-        if found and not any(isinstance(step, Loop) for step in steps):
+        alone = any(isinstance(step, (Loop, Product)) for step in steps)
+        if found and not alone and not isinstance(found[-1].steps[-1], Product):
             before = found.pop()
             found.append(Kernel(before.name, (*before.steps, *steps), before.work + work(steps)))
         else:
-            found.append(_kernel(group, "_".join(names), steps))
+            found.append(_kernel(group, steps))
     return tuple(found)
 
 
-def _kernel(group: Group, name: str, steps: tuple[Step, ...]) -> Kernel:
-    total = work(steps)
+def _kernel(group: Group, steps: tuple[Step, ...]) -> Kernel:
+    total, names = work(steps), [unit.nest.target.name for unit in group.units]
+    name = names[0] if len(names) == 1 else f"{names[0]}_to_{names[-1]}"
     *before, last = steps
     if isinstance(last, Loop):
         steps = (*before, _threaded(group, last, total))

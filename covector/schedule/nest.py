@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from covector.ir import Affine, Compute, Expr, Index, Reduce, as_affine, substitute
 from covector.schedule.neutral import neutral
-from covector.schedule.plan import Accumulate, Assign, Step
+from covector.schedule.plan import Accumulate, Assign, Product, Step
+from covector.schedule.products import product_of
+from covector.schedule.tree import parts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +57,42 @@ class Nest:
         return (Assign(self.target, positions, value),)
 
 
-def nest_of(statement: Compute) -> Nest:
-    """A statement whose body is pointwise, or one reduction of what is pointwise, as loops."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Whole:
+    """A statement that is one step by itself and shares no loop."""
+
+    target: Compute
+    step: Product
+    own: tuple[Index, ...] = ()
+    reduced: tuple[Index, ...] = ()
+    indices: tuple[Index, ...] = ()
+    starts: tuple[Index, ...] = ()
+    operation: str = ""
+
+    @property
+    def positions(self) -> tuple[Affine, ...]:
+        """Where it writes."""
+        return self.step.positions
+
+    @property
+    def parts(self) -> tuple[Expr, ...]:
+        """Every expression of the step."""
+        return parts(self.step)
+
+    def start(self, names: Mapping[Index, Affine]) -> Step:
+        """It starts from nothing."""
+        raise AssertionError(f"{self.target.name} accumulates nothing outside its step")
+
+    def steps(self, names: Mapping[Index, Affine], around: frozenset[Index]) -> tuple[Step, ...]:
+        """The step."""
+        return (self.step,)
+
+
+def nest_of(statement: Compute) -> Nest | Whole:
+    """A statement whose body is pointwise, or one reduction of what is pointwise, as loops; a product as it is."""
+    product = product_of(statement)
+    if product is not None:
+        return Whole(statement, product)
     positions = tuple(map(as_affine, statement.indices))
     body = statement.body
     if isinstance(body, Reduce):

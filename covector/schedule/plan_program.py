@@ -5,29 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from covector.ir import Compute, Input, Program
-from covector.ir.tensor import read_tensors
+from covector.schedule.contract import contract
 from covector.schedule.kernels import kernels_of
 from covector.schedule.nest import nest_of
 from covector.schedule.plan import Plan
 from covector.schedule.reductions import split_reductions
+from covector.schedule.share import share
 from covector.schedule.statements import computed
 from covector.schedule.storage import place
 from covector.schedule.unit import Unit
+from covector.schedule.views import inline_views, needed
 
 Pass = Callable[[Program], Program]
 
 
-def needed(program: Program) -> Program:
-    """The program without statements that no output needs."""
-    wanted = set(program.outputs)
-    for statement in reversed(program.statements):
-        if statement in wanted:
-            wanted.update(tensor for tensor in read_tensors(statement) if not isinstance(tensor, Input))
-    kept = tuple(statement for statement in program.statements if statement in wanted)
-    return program if len(kept) == len(program.statements) else Program(program.inputs, kept, program.outputs)
-
-
-PASSES: tuple[Pass, ...] = (needed, split_reductions)
+PASSES: tuple[Pass, ...] = (needed, inline_views, split_reductions, contract, needed, share, needed)
 """What is done to the program before it becomes loops, in order."""
 
 

@@ -14,7 +14,6 @@ from covector.ir import (
     Compute,
     Expr,
     Index,
-    Input,
     Program,
     Read,
     Reduce,
@@ -28,7 +27,7 @@ from covector.ir.element import dtype
 from covector.ir.walk import bound_in, unshadowed
 from covector.ops import SCALARS
 from covector.schedule.neutral import neutral
-from covector.schedule.statements import Statements, computed, depends_on_data, has_reduction
+from covector.schedule.statements import Statements, cast_of, computed, depends_on_data, has_reduction
 
 AND, NOT = SCALARS["and"], SCALARS["not"]
 
@@ -117,15 +116,7 @@ class _Splitter:
         reduced = Reduce(expr.operation, expr.indices, body)
         depends = free(reduced)
         indices = tuple(index for index in scope if index in depends)
-        return self.statements.read(own.name, indices, reduced, self.cast(reduced))
-
-    def cast(self, expr: Expr) -> str:
-        """The dtype of an intermediate value where it must be said: in a derived statement, and where it adapts to a
-        narrower one than it would have alone.
-        """
-        wide, own = dtype(expr), self.original.dtype
-        kept = own if own == _NARROWER.get(wide) and is_weak(expr) else wide
-        return kept if self.original.is_derived or kept != wide else ""
+        return self.statements.read(own.name, indices, reduced, cast_of(reduced, own))
 
 
 def both(*conditions: Expr | None) -> Expr | None:
@@ -134,16 +125,6 @@ def both(*conditions: Expr | None) -> Expr | None:
     if len(given) < 2:
         return given[0] if given else None
     return Apply(AND, given)
-
-
-_NARROWER = {"float64": "float32", "int64": "int32"}
-_PROBES = {wide: Read(Input("", (), narrow), ()) for wide, narrow in _NARROWER.items()}
-
-
-def is_weak(expr: Expr) -> bool:
-    """Whether the dtype of an expression adapts to what it is combined with, as that of a number."""
-    wide = dtype(expr)
-    return wide in _PROBES and dtype(Apply(SCALARS["add"], (expr, _PROBES[wide]))) == _NARROWER[wide]
 
 
 def _binds_twice(body: Expr) -> bool:

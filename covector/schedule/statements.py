@@ -7,9 +7,11 @@ from typing import Any
 
 from covector.calculus.match import match
 from covector.errors import CovectorError
-from covector.ir import Affine, Apply, Compute, Expr, Index, Opaque, Program, Read, Reduce, as_affine, walk
+from covector.ir import Affine, Apply, Compute, Expr, Index, Input, Opaque, Program, Read, Reduce, as_affine, walk
 from covector.ir.affine import atoms
+from covector.ir.element import dtype
 from covector.ir.node import cached
+from covector.ops import SCALARS
 
 Signature = tuple[Any, ...]
 
@@ -37,7 +39,7 @@ class Statements:
     def add(self, statement: Compute) -> None:
         """The next statement, as it is."""
         self.done.append(statement)
-        self.found.setdefault(_key(statement.body, statement.dtype, statement.is_derived), []).append(statement)
+        self.found.setdefault(_key(statement), []).append(statement)
 
     def read(self, stem: str, indices: Sequence[Index], body: Expr, cast: str) -> Read:
         """A read, at the indices, of a statement with this body: an earlier one, or a new one."""
@@ -52,7 +54,7 @@ class Statements:
 
     def earlier(self, statement: Compute) -> Read | None:
         """What reads, at the indices of a statement, an earlier one that it equals; None where there is none."""
-        for other in self.found.get(_key(statement.body, statement.dtype, statement.is_derived), ()):
+        for other in self.found.get(_key(statement), ()):
             positions = same_up_to_indices(other, statement)
             if positions is not None:
                 return Read(other, positions)
@@ -77,9 +79,16 @@ def same_up_to_indices(known: Compute, other: Compute) -> tuple[Affine, ...] | N
     return None
 
 
-def _key(body: Expr, dtype: str, derived: bool) -> Signature:
-    """What equal statements have in common."""
-    return (*cached(body, "ingredients", _ingredients), dtype, derived)
+def _key(statement: Compute) -> Signature:
+    """What equal statements have in common; whether one is derived only counts where it looks data up."""
+    lookup = statement.is_derived if depends_on_data(statement.body) else None
+    return (*ingredients(statement.body), statement.dtype, lookup)
+
+
+def ingredients(body: Expr) -> Signature:
+    """What equal expressions are made of, in any order."""
+    found: Signature = cached(body, "ingredients", _ingredients)
+    return found
 
 
 def _ingredients(body: Expr) -> Signature:
@@ -114,3 +123,22 @@ def has_reduction(expr: Expr) -> bool:
     """Whether an expression reduces somewhere."""
     result: bool = cached(expr, "reduces", lambda node: any(isinstance(part, Reduce) for part in walk(node)))
     return result
+
+
+def cast_of(expr: Expr, original: Compute) -> str:
+    """The cast of a part of a statement that becomes one of its own: in a derived statement always, otherwise where the
+    part adapts to a narrower dtype than it would have alone.
+    """
+    wide, own = dtype(expr), original.dtype
+    kept = own if own == _NARROWER.get(wide) and is_weak(expr) else wide
+    return kept if original.is_derived or kept != wide else ""
+
+
+_NARROWER = {"float64": "float32", "int64": "int32"}
+_PROBES = {wide: Read(Input("", (), narrow), ()) for wide, narrow in _NARROWER.items()}
+
+
+def is_weak(expr: Expr) -> bool:
+    """Whether the dtype of an expression adapts to what it is combined with, as that of a number."""
+    wide = dtype(expr)
+    return wide in _PROBES and dtype(Apply(SCALARS["add"], (expr, _PROBES[wide]))) == _NARROWER[wide]

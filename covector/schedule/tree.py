@@ -11,7 +11,7 @@ from covector.schedule.plan import Loop, Product, Step
 
 Path = tuple[Loop, ...]
 
-_COSTLY = frozenset(
+COSTLY = frozenset(
     [
         "pow",
         "exp",
@@ -85,4 +85,4 @@ def work(steps: tuple[Step, ...]) -> Affine:
 
 def _cost(part: Expr) -> int:
     functions = (node.function.name for node in walk(part) if isinstance(node, Apply))
-    return sum(_COST if name in _COSTLY else 1 for name in functions)
+    return sum(_COST if name in COSTLY else 1 for name in functions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from covector.ir import Affine, Index, Input, Read, Tensor, as_affine, walk
-from covector.schedule.nest import Nest
+from covector.schedule.nest import Nest, Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Unit:
     ``overwritten`` is the input whose memory the target takes.
     """
 
-    def __init__(self, nest: Nest, overwritten: Input | None = None) -> None:
+    def __init__(self, nest: Nest | Whole, overwritten: Input | None = None) -> None:
         self.nest, self.overwritten = nest, overwritten
         self.names: dict[Index, Affine] = {}
         self.left: list[Index] = list(nest.indices)
