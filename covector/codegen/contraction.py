@@ -19,9 +19,11 @@ from dataclasses import dataclass
 
 from covector.codegen.builder import Module
 from covector.codegen.contraction_blocking import choose_blocking
-from covector.codegen.contraction_loops import Epilogue, Loops, Place
+from covector.codegen.contraction_frame import Epilogue, Frame, Place
+from covector.codegen.contraction_packed import PackedLoops
 from covector.codegen.contraction_spec import ContractionSpec, specify
-from covector.ir import Affine, floor_div
+from covector.codegen.contraction_taps import TapLoops, has_taps
+from covector.ir import Affine
 
 __all__ = ["ContractionKernel", "ContractionSpec", "Epilogue", "Place", "contraction_kernel", "specify"]
 
@@ -40,11 +42,13 @@ def contraction_kernel(
     module: Module, name: str, spec: ContractionSpec, epilogue: Epilogue | None = None
 ) -> ContractionKernel:
     """Add the kernel of a contraction to a module."""
-    blocking = choose_blocking(spec, module.target)
-    loops = Loops(module, name, spec, blocking, epilogue)
-    loops.write()
-    module.functions.append(loops.builder.text(""))
-    tiles = floor_div(blocking.shared(spec).extent + (blocking.share - 1), blocking.share)
-    for group in spec.outer:
-        tiles = tiles * group.extent
-    return ContractionKernel(name, spec, tiles, loops.scratch)
+    writer = _writer(module, name, spec, epilogue)
+    module.functions.append(writer.write())
+    return ContractionKernel(name, spec, writer.tiles, writer.scratch)
+
+
+def _writer(module: Module, name: str, spec: ContractionSpec, epilogue: Epilogue | None) -> Frame:
+    """What writes the loops that suit a contraction."""
+    if has_taps(spec, module.target):
+        return TapLoops(module, name, spec, epilogue)
+    return PackedLoops(module, name, spec, choose_blocking(spec, module.target), epilogue)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from covector.codegen.contraction_integers import constant_of
 from covector.codegen.contraction_micro import Tile, registers
-from covector.codegen.contraction_spec import ContractionSpec, Group
+from covector.codegen.contraction_spec import ContractionSpec
 from covector.codegen.target import Target
 from covector.codegen.types import BYTES
 from covector.ir import Affine
@@ -47,15 +47,6 @@ class Blocking:
     padded: int
 
     @property
-    def share(self) -> int:
-        """The rows or columns of one tile of the work that threads share."""
-        return self.tile.rows if self.split_rows else self.lanes
-
-    def shared(self, spec: ContractionSpec) -> Group:
-        """The group whose panels threads share."""
-        return spec.rows if self.split_rows else spec.columns
-
-    @property
     def left_panel(self) -> int:
         """The elements of a packed panel of rows."""
         return self.tile.rows * self.padded
@@ -73,11 +64,8 @@ def choose_blocking(spec: ContractionSpec, target: Target) -> Blocking:
     lanes = tile.lanes(target)
     fast = constant_of(spec.inner[-1].extent)
     outer = constant_of(*(group.extent for group in spec.inner[:-1]))
-    if len(spec.inner) > 1:
-        taps, depth = max(1, DEPTH // max(fast or UNKNOWN, 1)), fast or UNKNOWN
-        taps = taps if outer is None else max(1, min(taps, outer))
-    else:
-        taps, depth = 1, DEPTH if fast is None else _balanced(fast, DEPTH)
+    depth = DEPTH if fast is None else _balanced(fast, DEPTH)
+    taps = 1 if outer == 1 else max(1, min(DEPTH // depth, DEPTH if outer is None else outer))
     vector = target.lanes(spec.dtype)
     padded = -(-taps * depth // vector) * vector + vector
     row_panels, column_panels = -(-rows // tile.rows), -(-columns // lanes)

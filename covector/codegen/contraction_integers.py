@@ -98,6 +98,20 @@ def decode(
     return dict(zip(indices, split(builder, number, extents), strict=True))
 
 
+def flat(
+    builder: Builder, indices: Sequence[Index], digits: Mapping[Node, Integer], values: Mapping[Node, Integer]
+) -> Integer:
+    """The number of a step of indices that are walked as one, from their values."""
+    number: Integer = 0
+    for index in indices:
+        number = (
+            digits[index]
+            if isinstance(number, int) and number == 0
+            else number * evaluate(builder, index.extent, values) + digits[index]
+        )
+    return number
+
+
 def constant_of(*extents: Affine) -> int | None:
     """Their product where it is known."""
     return prod(extent.constant for extent in extents) if all(extent.is_constant for extent in extents) else None
@@ -122,8 +136,12 @@ def less(first: Integer, second: Integer) -> Condition:
 
 def not_less(first: Integer, second: Integer) -> Condition:
     """Whether the first is at least the second."""
-    result = less(first, second)
-    return not result if isinstance(result, bool) else ~result
+    return negation(less(first, second))
+
+
+def negation(condition: Condition) -> Condition:
+    """Whether it does not hold."""
+    return not condition if isinstance(condition, bool) else ~condition
 
 
 def equal(first: Integer, second: Integer) -> Condition:

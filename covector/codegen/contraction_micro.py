@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from covector.codegen.builder import Builder, Module, Value
+from covector.codegen.contraction_memory import first_lanes, load, load_masked, store_masked
 from covector.codegen.target import Target
 from covector.codegen.types import BYTES, MEMORY, REGISTER, suffix_of, type_of
 
@@ -191,35 +192,3 @@ class _Micro:
                 store_masked(builder, builder.multiply_add(summed, scale, old), address, inside[v])
         builder.jump(done)
         builder.label(done)
-
-
-def first_lanes(builder: Builder, count: Value, width: int) -> Value:
-    """A mask of the first ``count`` lanes: none where that is negative, all where it is more than there are."""
-    limit = builder.intrinsic("smin", builder.intrinsic("smax", count, 0), width).convert("int32")
-    lanes = Value(builder, "<" + ", ".join(f"i32 {lane}" for lane in range(width)) + ">", "int32", width)
-    return lanes < limit
-
-
-def load(builder: Builder, address: str, dtype: str, width: int) -> Value:
-    """A vector from memory."""
-    return builder.instruction(f"load {type_of(dtype, width)}, ptr {address}, align {BYTES[dtype]}", dtype, width)
-
-
-def store(builder: Builder, value: Value, address: str) -> None:
-    """A vector to memory."""
-    builder.emit(f"store {value}, ptr {address}, align {BYTES[value.dtype]}")
-
-
-def load_masked(builder: Builder, address: str, mask: Value, dtype: str) -> Value:
-    """A vector from memory, zero where the mask is false: nothing is read there."""
-    kind, name = type_of(dtype, mask.width), f"llvm.masked.load.{suffix_of(dtype, mask.width)}.p0"
-    builder.module.declare(f"declare {kind} @{name}(ptr, i32, {mask.type}, {kind})")
-    given = f"ptr {address}, i32 {BYTES[dtype]}, {mask}, {kind} zeroinitializer"
-    return builder.instruction(f"call {kind} @{name}({given})", dtype, mask.width)
-
-
-def store_masked(builder: Builder, value: Value, address: str, mask: Value) -> None:
-    """The lanes of a vector where the mask is true to memory."""
-    name = f"llvm.masked.store.{suffix_of(value.dtype, value.width)}.p0"
-    builder.module.declare(f"declare void @{name}({value.type}, ptr, i32, {mask.type})")
-    builder.emit(f"call void @{name}({value}, ptr {address}, i32 {BYTES[value.dtype]}, {mask})")

@@ -6,7 +6,7 @@ value of the slow inner indices; with bounds every vector of lanes is read where
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from covector.codegen.builder import Builder, Value
@@ -14,14 +14,15 @@ from covector.codegen.contraction_integers import (
     Integer,
     decode,
     evaluate,
+    flat,
     steps,
     value_of,
 )
-from covector.codegen.contraction_micro import first_lanes, load_masked, store_masked
+from covector.codegen.contraction_memory import first_lanes, gather, load_masked, store_masked
 from covector.codegen.contraction_pack import pack_kernel
 from covector.codegen.contraction_spec import Bound, Group
-from covector.codegen.types import BYTES, MEMORY, suffix_of
-from covector.ir import Affine, Index
+from covector.codegen.types import BYTES
+from covector.ir import Affine
 from covector.ir.affine import atoms
 from covector.ir.node import Node
 
@@ -73,7 +74,7 @@ class Operand:
             digits = decode(builder, number, [i for g in self.inner[:-1] for i in g.indices], values)
             offset: Integer = 0
             for group, stride in zip(self.inner[:-1], self.strides, strict=False):
-                offset = offset + flat(builder, group, digits, values) * evaluate(builder, stride, values)
+                offset = offset + flat(builder, group.indices, digits, values) * evaluate(builder, stride, values)
             source = builder.offset(pointer, value_of(builder, offset), self.dtype)
             place = builder.offset(packed, value_of(builder, tap * (block.depth * self.width)), self.dtype)
             write(builder, source, first, lanes, block, place, {**values, **digits})
@@ -96,20 +97,15 @@ class Operand:
         fast, stride = self.inner[-1], evaluate(builder, self.strides[-1], values)
         lane = evaluate(builder, self.lane, values)
         for start in range(0, self.width, vector):
+            begin = value_of(builder, first) + start
+            here = Bounds(builder, self.lanes, begin, vector, values)
             there = first_lanes(builder, value_of(builder, lanes) - start, vector)
             kept = first_lanes(builder, builder.constant(self.width - start, "int64"), vector)
-            numbers = builder.widen((value_of(builder, first) + start).convert("int32"), vector) + _lanes(
-                builder, vector
-            )
-            digits = _vector_digits(builder, numbers, self.lanes.indices, values)
             with builder.when(value_of(builder, block.depth) > 0), steps(builder, 0, block.depth) as counter:
                 step = value_of(builder, block.first_step) + counter
                 known = {**values, **decode(builder, step, fast.indices, values)}
-                mask = there
-                for bound in self.bounds:
-                    mask = mask & _inside(builder, bound, self.lanes.indices, digits, known)
-                source = builder.offset(pointer, step * stride, self.dtype)
-                read = self._read(builder, source, value_of(builder, first) + start, lane, mask)
+                mask = here.inside(self.bounds, known) & there
+                read = self._read(builder, builder.offset(pointer, step * stride, self.dtype), begin, lane, mask)
                 place = builder.offset(packed, value_of(builder, counter * self.width + start), self.dtype)
                 store_masked(builder, read, place, kept)
 
@@ -128,46 +124,38 @@ def _narrow(number: Integer) -> Integer:
     return number.convert("int32") if isinstance(number, Value) else number
 
 
-def flat(builder: Builder, group: Group, digits: Values, values: Values) -> Integer:
-    """The number of a step of a group, from the values of its indices."""
-    number: Integer = 0
-    for index in group.indices:
-        number = number * evaluate(builder, index.extent, values) + digits[index]
-    return number
+class Bounds:
+    """The positions of a vector of lanes of a group: ``there`` are those that the group has."""
 
+    def __init__(self, builder: Builder, group: Group, first: Integer, width: int, values: Values) -> None:
+        self.builder, self.width = builder, width
+        begin = value_of(builder, first)
+        self.there = first_lanes(builder, value_of(builder, evaluate(builder, group.extent, values)) - begin, width)
+        numbers = builder.widen(begin.convert("int32"), width) + _lanes(builder, width)
+        self.digits: dict[Node, Value] = {}
+        for index in reversed(group.indices[1:]):
+            extent = _narrow(evaluate(builder, index.extent, values))
+            self.digits[index] = builder.binary("urem", numbers, extent)
+            numbers = builder.binary("udiv", numbers, extent)
+        self.digits.update(dict.fromkeys(group.indices[:1], numbers))
 
-def _vector_digits(builder: Builder, numbers: Value, indices: tuple[Index, ...], values: Values) -> dict[Node, Value]:
-    """The values of the indices of a group in every lane."""
-    digits: dict[Node, Value] = {}
-    for index in reversed(indices[1:]):
-        extent = _narrow(evaluate(builder, index.extent, values))
-        digits[index] = builder.binary("urem", numbers, extent)
-        numbers = builder.binary("udiv", numbers, extent)
-    return {**digits, **dict.fromkeys(indices[:1], numbers)}
+    def inside(self, bounds: Sequence[Bound], values: Values) -> Value:
+        """In which lanes all positions are inside their bounds, where the other indices have these values."""
+        mask = self.builder.widen(self.builder.constant(True, "bool"), self.width)
+        for bound in bounds:
+            mask = mask & self._inside(bound, values)
+        return mask
 
-
-def _inside(
-    builder: Builder, bound: Bound, lanes: tuple[Index, ...], digits: Mapping[Node, Value], values: Values
-) -> Value:
-    """In which lanes a position is inside its bounds."""
-    along = [index for index in lanes if index in atoms(bound.position)]
-    zeros: dict[Node, Integer] = dict.fromkeys(along, 0)
-    position = _narrow(evaluate(builder, bound.position, {**values, **zeros}))
-    total = builder.lift(position, builder.constant(0, "int32"))
-    for index in along:
-        coefficient = bound.position.coefficient(index)
-        assert coefficient is not None
-        total = digits[index] * _narrow(evaluate(builder, coefficient, values)) + total
-    extent = builder.lift(_narrow(evaluate(builder, bound.extent, values)), total)
-    first, second = builder.matched(total, extent)
-    return builder.instruction(f"icmp ult {first}, {second.text}", "bool", first.width)
-
-
-def gather(builder: Builder, pointer: str, offsets: Value, mask: Value, dtype: str) -> Value:
-    """Elements at offsets from an address, zero where the mask is false: nothing is read there."""
-    kind, suffix = f"<{mask.width} x {MEMORY[dtype]}>", suffix_of(dtype, mask.width)
-    name = f"llvm.masked.gather.{suffix}.v{mask.width}p0"
-    addresses = builder.pointer(f"getelementptr {MEMORY[dtype]}, ptr {pointer}, {offsets}")
-    builder.module.declare(f"declare {kind} @{name}(<{mask.width} x ptr>, i32, {mask.type}, {kind})")
-    given = f"<{mask.width} x ptr> {addresses}, i32 {BYTES[dtype]}, {mask}, {kind} zeroinitializer"
-    return builder.instruction(f"call {kind} @{name}({given})", dtype, mask.width)
+    def _inside(self, bound: Bound, values: Values) -> Value:
+        builder = self.builder
+        along = [index for index in self.digits if index in atoms(bound.position)]
+        zeros: dict[Node, Integer] = dict.fromkeys(along, 0)
+        zero = builder.constant(0, "int32", self.width)
+        position = _narrow(evaluate(builder, bound.position, {**values, **zeros}))
+        total = builder.widen(builder.lift(position, builder.constant(0, "int32")), self.width)
+        for index in along:
+            coefficient = bound.position.coefficient(index)
+            assert coefficient is not None
+            total = self.digits[index] * _narrow(evaluate(builder, coefficient, values)) + total
+        extent = builder.widen(builder.lift(_narrow(evaluate(builder, bound.extent, values)), zero), self.width)
+        return builder.instruction(f"icmp ult {total}, {extent.text}", "bool", self.width)

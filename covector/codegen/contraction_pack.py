@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from covector.codegen.builder import Builder, Module, Value
-from covector.codegen.contraction_micro import first_lanes, load_masked, store_masked
+from covector.codegen.contraction_memory import first_lanes, load_masked, store_masked
 from covector.codegen.types import BYTES, MEMORY, suffix_of
 
 Integer = Value | int

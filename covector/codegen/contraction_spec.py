@@ -42,9 +42,9 @@ class Bound:
 class ContractionSpec:
     """``target[outer, rows, columns] (+)= scale · Σ_inner left[outer, rows, inner] · right[outer, columns, inner]``.
 
-    Vectors run along ``columns``. ``left`` and ``right`` are the offsets of the first elements; ``swapped`` says that
-    ``left`` is what the product calls right. ``parameters`` are the symbols and the indices of loops around it, whose
-    values the kernel is given.
+    Vectors run along ``columns``. Outer groups on which the left operand depends come first, inner groups without
+    bounds last. ``left`` and ``right`` are the offsets of the first elements; ``swapped`` says that ``left`` is what
+    the product calls right. ``parameters`` are the symbols and the indices of loops around it; their values are given.
     """
 
     dtype: str
@@ -118,12 +118,14 @@ def specify(product: Product, kept: Mapping[Tensor, Sequence[int]] | None = None
         return groups
 
     row_groups, column_groups = merged(rows), merged(columns)
+    outer = [*merged(_long(product.batch)), *column_groups[:-1], *row_groups[:-1]]
+    inner = merged(_long(product.inner)) or [Group((), ONE)]
     return ContractionSpec(
         dtypes.pop(),
-        (*merged(_long(product.batch)), *column_groups[:-1], *row_groups[:-1]),
+        tuple(sorted(outer, key=lambda group: group.left is ZERO)),
         row_groups[-1] if row_groups else Group((), ONE),
         column_groups[-1] if column_groups else Group((), ONE, target=ONE),
-        tuple(merged(_long(product.inner))) or (Group((), ONE),),
+        tuple(sorted(inner, key=lambda group: _walked(group, bounded))),
         _at_zero(left.offset, indices),
         _at_zero(right.offset, indices),
         _at_zero(target.offset, indices),
@@ -167,6 +169,13 @@ def _unit(indices: Iterable[Index], target: _Access) -> Index | None:
 def _inside(bounds: Iterable[Bound]) -> frozenset[Node]:
     """The indices that bounds depend on."""
     return frozenset(atom for bound in bounds for atom in atoms(bound.position))
+
+
+def _walked(group: Group, bounded: frozenset[Node]) -> tuple[bool, bool, int]:
+    """The order of inner groups: those with bounds first, and last what is contiguous, or long."""
+    free = bounded.isdisjoint(group.indices)
+    unit = ONE in (group.left, group.right)
+    return free, unit, group.extent.constant if group.extent.is_constant else 1 << 62
 
 
 def _joined(slow: Group, fast: Group, bounded: frozenset[Node]) -> Group | None:

@@ -7,6 +7,20 @@ from fractions import Fraction
 
 from covector.codegen.builder import Builder, Number, Value
 from covector.codegen.library import library
+from covector.codegen.mathematics_error import complementary_error_function, error_function
+from covector.codegen.mathematics_exponential import (
+    exponential,
+    exponential_minus_one,
+    hyperbolic_cosine,
+    hyperbolic_sine,
+    hyperbolic_tangent,
+    logarithm,
+    logarithm_plus_one,
+    logistic,
+    softplus,
+)
+from covector.codegen.mathematics_power import float_power, integer_power
+from covector.codegen.mathematics_trigonometric import cosine, sine, tangent
 
 Code = Callable[..., Value]
 
@@ -90,8 +104,8 @@ def power(base: Value, number: Number | None, exponent: Callable[[], Value]) -> 
         root = square_root(build, base)
         return base.equals(float("-inf")).where(float("inf"), root + 0.0) if base.is_float else root
     if not base.is_float:
-        return build.call_helper(integer_power(build, base.dtype), base.dtype, [base, exponent()], 1)
-    return SCALAR_CODE["pow"](build, base, exponent())
+        return integer_power(build, base, exponent())
+    return float_power(build, base, exponent())
 
 
 def repeated(base: Value, count: int) -> Value:
@@ -108,11 +122,6 @@ def repeated(base: Value, count: int) -> Value:
     return base.builder.lift(1, base) if result is None else result
 
 
-def integer_power(build: Builder, dtype: str) -> str:
-    """The name of the function that multiplies integers as often as an integer says."""
-    raise NotImplementedError(dtype)
-
-
 SCALAR_CODE: dict[str, Code] = {
     "sub": subtract,
     "neg": negate,
@@ -125,33 +134,21 @@ SCALAR_CODE: dict[str, Code] = {
     "maximum": larger,
     "minimum": smaller,
     **{relation: comparison(relation) for relation in ("eq", "ne", "lt", "le")},
-    **{
-        name: library(name)
-        for name in [
-            "exp",
-            "expm1",
-            "log",
-            "log1p",
-            "sin",
-            "cos",
-            "tan",
-            "sinh",
-            "cosh",
-            "tanh",
-            "asinh",
-            "acosh",
-            "atanh",
-            "erf",
-            "erfc",
-            "atan2",
-            "pow",
-        ]
-    },
-    "asin": library("asin"),
-    "acos": library("acos"),
-    "atan": library("atan"),
-    "sigmoid": lambda build, x: 1 / (1 + library("exp")(build, -x)),
-    "softplus": lambda build, x: (
-        (x > 0).where(x, 0) + library("log1p")(build, library("exp")(build, -absolute(build, x)))
-    ),
+    "exp": exponential,
+    "expm1": exponential_minus_one,
+    "log": logarithm,
+    "log1p": logarithm_plus_one,
+    "tanh": hyperbolic_tangent,
+    "sinh": hyperbolic_sine,
+    "cosh": hyperbolic_cosine,
+    "sigmoid": logistic,
+    "softplus": softplus,
+    "sin": sine,
+    "cos": cosine,
+    "tan": tangent,
+    "erf": error_function,
+    "erfc": complementary_error_function,
+    "pow": float_power,
+    **{name: library(name) for name in ("asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh")},
 }
+"""The code of every function of the table that is a function of the values of its arguments and of nothing else."""

@@ -1,0 +1,199 @@
+"""The loops of a contraction whose operands are packed where that pays: blocks, panels, tiles.
+
+For each block of columns and each part of the sum, panels of the right operand are packed as the first rows need them
+and stay in the caches; a panel of the left operand is read where it is, or packed too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from covector.codegen.builder import Module
+from covector.codegen.contraction_blocking import Blocking
+from covector.codegen.contraction_frame import Base, Corner, Epilogue, Frame, Sharing
+from covector.codegen.contraction_integers import (
+    Condition,
+    Integer,
+    both,
+    either,
+    equal,
+    greatest,
+    least,
+    less,
+    negation,
+    not_less,
+    quotient,
+    steps,
+    truth,
+    value_of,
+    when,
+)
+from covector.codegen.contraction_micro import micro_kernel
+from covector.codegen.contraction_operand import Block, Operand
+from covector.codegen.contraction_spec import ContractionSpec
+from covector.codegen.types import MEMORY
+
+Range = tuple[Integer, Integer]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of the sum, and whether it is the first and the last one."""
+
+    block: Block
+    is_first: Condition
+    is_last: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """Where a panel of an operand is, and the bytes from lane to lane and from step to step."""
+
+    address: str
+    lane: Integer
+    step: Integer
+
+
+class PackedLoops(Frame):
+    """Writes the function."""
+
+    def __init__(
+        self, module: Module, name: str, spec: ContractionSpec, blocking: Blocking, epilogue: Epilogue | None
+    ) -> None:
+        super().__init__(module, name, spec, epilogue)
+        self.blocking, tile, inner = blocking, blocking.tile, spec.inner
+        self.micro = micro_kernel(module, tile)
+        left, right = tuple(group.left for group in inner), tuple(group.right for group in inner)
+        self.left = Operand(spec.dtype, spec.rows, inner, spec.rows.left, left, spec.left_bounds, tile.rows)
+        self.right = Operand(
+            spec.dtype, spec.columns, inner, spec.columns.right, right, spec.right_bounds, blocking.lanes
+        )
+        self.in_place = spec.columns.target.is_constant and spec.columns.target.constant == 1
+        self.sharing = Sharing(spec.rows, tile.rows) if blocking.split_rows else Sharing(spec.columns, blocking.lanes)
+        self.right_at = (blocking.row_panels if blocking.pack_left else 1) * blocking.left_panel
+        self.tile_at = self.right_at + (blocking.column_panels if blocking.pack_right else 1) * blocking.right_panel
+        self.scratch = (self.tile_at + (0 if self.in_place else tile.rows * blocking.lanes)) * self.size
+
+    def prepare(self) -> None:
+        """Nothing: panels are packed as they are needed."""
+
+    def panels(self, base: Base, low: Integer, high: Integer, outer: Integer, first: Integer) -> None:
+        """The tiles of a range of panels, for one value of the outer indices."""
+        builder, blocking, share = self.builder, self.blocking, self.sharing.size
+        rows, columns = self.value(self.spec.rows.extent), self.value(self.spec.columns.extent)
+        whole, shared = (columns, rows) if blocking.split_rows else (rows, columns)
+        part = low * share, least(builder, high * share, shared)
+        row_range, (column_low, column_high) = (part, (0, whole)) if blocking.split_rows else ((0, whole), part)
+        if whole == 0:
+            return
+        with when(builder, less(0, whole)):
+            step = blocking.column_panels * blocking.lanes
+            with steps(builder, column_low, column_high, step) as column:
+                end = least(builder, column + step, column_high)
+                self._parts(base, row_range, (column, end))
+
+    def _parts(self, base: Base, rows: Range, columns: Range) -> None:
+        """The parts of the sum, one after the other; there is one even where the sum is empty."""
+        builder, blocking, inner = self.builder, self.blocking, self.spec.inner
+        fast = self.value(inner[-1].extent)
+        slow: Integer = 1
+        for group in inner[:-1]:
+            slow = slow * self.value(group.extent)
+        with (
+            steps(builder, 0, greatest(builder, slow, 1), blocking.taps) as tap,
+            steps(builder, 0, greatest(builder, fast, 1), blocking.depth) as step,
+        ):
+            taps, depth = least(builder, slow - tap, blocking.taps), least(builder, fast - step, blocking.depth)
+            is_first = both(equal(tap, 0), equal(step, 0))
+            is_last = both(not_less(tap + blocking.taps, slow), not_less(step + blocking.depth, fast))
+            part = _Part(Block(tap, taps, step, depth), is_first, is_last)
+            size = blocking.row_panels * blocking.tile.rows
+            with steps(builder, rows[0], rows[1], size) as row:
+                self._tiles(base, part, (row, least(builder, row + size, rows[1])), columns, equal(row, rows[0]))
+
+    def _tiles(self, base: Base, part: _Part, rows: Range, columns: Range, packs_right: Condition) -> None:
+        """The tiles of a block: panels of columns, and for each the panels of rows."""
+        builder, blocking = self.builder, self.blocking
+        with steps(builder, columns[0], columns[1], blocking.lanes) as column:
+            lanes = least(builder, columns[1] - column, blocking.lanes)
+            number = quotient(builder, column - columns[0], blocking.lanes) if blocking.pack_right else 0
+            place = self.at("%scratch", self.right_at + number * blocking.right_panel)
+            right = self._panel(self.right, base, column, lanes, part.block, place, packs_right)
+            with steps(builder, rows[0], rows[1], blocking.tile.rows) as row:
+                count = least(builder, rows[1] - row, blocking.tile.rows)
+                number = quotient(builder, row - rows[0], blocking.tile.rows) if blocking.pack_left else 0
+                place = self.at("%scratch", number * blocking.left_panel)
+                packs_left = equal(column, columns[0])
+                left = self._panel(self.left, base, row, count, part.block, place, packs_left)
+                self._tile(base, part, Corner(row, count, column, lanes), left, right)
+
+    def _panel(
+        self, operand: Operand, base: Base, first: Integer, lanes: Integer, block: Block, place: str, packs: Condition
+    ) -> _Panel:
+        """A panel as it is in memory, or packed into ``place``, where ``packs`` says whether that is still to be done.
+
+        A panel with fewer lanes than a tile has is packed anyway, so that the tile reads nothing behind it.
+        """
+        builder, is_left = self.builder, operand is self.left
+        pointer = base.left if is_left else base.right
+        always = self.blocking.pack_left if is_left else self.blocking.pack_right
+        wanted: Condition = True if always else less(lanes, operand.width)
+        packed = _Panel(place, self.size, operand.width * self.size)
+        wanted_now = both(wanted, packs)
+        if wanted_now is not False:
+            with when(builder, wanted_now):
+                operand.pack(builder, pointer, first, lanes, block, place, base.values)
+        if wanted is True:
+            return packed
+        lane, step = operand.distances(builder, base.values)
+        there = _Panel(operand.start(builder, pointer, first, block.first_step, base.values), lane, step)
+        if wanted is False:
+            return there
+        address = builder.pointer(f"select {wanted}, ptr {place}, ptr {there.address}")
+        return _Panel(
+            address,
+            wanted.where(value_of(builder, packed.lane), value_of(builder, lane)),
+            wanted.where(value_of(builder, packed.step), value_of(builder, step)),
+        )
+
+    def _tile(self, base: Base, part: _Part, corner: Corner, left: _Panel, right: _Panel) -> None:
+        """Add up a tile, and finish it after the last part of the sum."""
+        builder, spec = self.builder, self.spec
+        line, lane = self.value(spec.rows.target), self.value(spec.columns.target)
+        offset = corner.row * line + corner.column * lane
+        target = self.at(base.target, offset)
+        adds = either(spec.accumulate, negation(part.is_first))
+        into, pitch = (target, line) if self.in_place else (self.at("%scratch", self.tile_at), self.blocking.lanes)
+        arguments = (
+            f"ptr {left.address}, {self.numbers(left.lane, left.step)}",
+            f"ptr {right.address}, {self.numbers(right.step, part.block.taps * part.block.depth)}",
+            f"ptr {into}, {self.numbers(pitch * self.size, corner.rows, corner.lanes)}",
+            f"{truth(builder, adds if self.in_place else False)}, {self.scale()}",
+        )
+        builder.emit(f"call void @{self.micro}({', '.join(arguments)})")
+        if not self.in_place and adds is not False:
+            with when(builder, adds):
+                self._elements(corner, into, target, line, lane, self._add)
+        if self.epilogue is not None and part.is_last is not False:
+            with when(builder, part.is_last):
+                self.finish(base, corner, into, pitch, base.element + offset)
+        if not self.in_place:
+            self._elements(corner, into, target, line, lane, self._copy)
+
+    def _elements(
+        self, corner: Corner, tile: str, target: str, line: Integer, lane: Integer, write: Callable[[str, str], None]
+    ) -> None:
+        """Every element of a tile that is kept apart, and the place in the target where it belongs."""
+        builder = self.builder
+        with steps(builder, 0, corner.rows) as row, steps(builder, 0, corner.lanes) as column:
+            write(self.at(tile, row * self.blocking.lanes + column), self.at(target, row * line + column * lane))
+
+    def _add(self, element: str, place: str) -> None:
+        kind, dtype = MEMORY[self.spec.dtype], self.spec.dtype
+        new, old = (self.builder.instruction(f"load {kind}, ptr {address}", dtype) for address in (element, place))
+        self.builder.emit(f"store {new + old}, ptr {element}")
+
+    def _copy(self, element: str, place: str) -> None:
+        value = self.builder.instruction(f"load {MEMORY[self.spec.dtype]}, ptr {element}", self.spec.dtype)
+        self.builder.emit(f"store {value}, ptr {place}")
