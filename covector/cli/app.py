@@ -18,6 +18,7 @@ from covector.cli.notes import CODES as NOTES_CODES
 from covector.cli.notes import notes
 from covector.cli.ops import operation_text, table_text
 from covector.cli.tour import tour_text
+from covector.cli.tour_picture import Curve, svg
 from covector.errors import CovectorError
 
 CODES = "Exit codes: 0 all is well; 2 the input is at fault; 3 a result failed its own check and is withheld."
@@ -133,8 +134,12 @@ def ops(
 @app.command(epilog=CODES)
 def tour(
     lang: Language = typer.Option(Language.en, "--lang", help="The language of the derivations."),
+    plot: Path | None = typer.Option(None, "--plot", help="Draw the losses of both trainings into an SVG file."),
 ) -> None:
-    """See what covector does, in under a minute."""
+    """See what covector does, in under a minute: derivations, an error, and two models that train."""
     with guarded():
-        for part in tour_text(lang.value):
+        curves: list[Curve] = []
+        for part in tour_text(lang.value, curves):
             write(part, None)
+        if plot is not None:
+            write(svg(curves), plot)

@@ -1,11 +1,14 @@
-"""``covector tour``: the main job on a few examples, each introduced by one sentence."""
+"""``covector tour``: the main job on a few examples, each introduced by one sentence, and training with the result."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import indent
 
 from covector.cli.derive import screen_width
+from covector.cli.tour_picture import Curve
+from covector.cli.tour_training import REGRESSION, training
 from covector.derivation.derivation import derive
 from covector.derivation.text import render_text
 from covector.errors import CovectorError
@@ -20,6 +23,7 @@ class Stop:
     source: str
     less: bool = False
     fails: bool = False
+    wrt: tuple[str, ...] = ()
 
 
 _LINEAR = "linear[i,j] = sum[k](input[i,k] * weight[j,k]) + bias[j]"
@@ -48,6 +52,13 @@ STOPS = (
         _ATTENTION,
         less=True,
     ),
+    Stop(
+        "Linear regression",
+        "The loss of a page of notes: ∂Loss/∂Y is its G, and both gradients are products with it.",
+        REGRESSION,
+        less=True,
+        wrt=("Y", "W", "b"),
+    ),
     Stop("A mistake", "What is wrong is shown where it is, with what would work.", _BROKEN, fails=True),
 )
 
@@ -61,22 +72,30 @@ Try next
 """
 
 
-def tour_text(lang: str = "en") -> Iterator[str]:
-    """The tour, part by part, so that each is seen as soon as it is ready."""
+def tour_text(lang: str = "en", curves: list[Curve] | None = None) -> Iterator[str]:
+    """The tour, part by part, so that each is seen as soon as it is ready; ``curves`` takes the losses of trainings."""
     for number, stop in enumerate(STOPS, 1):
-        yield f"{number}. {stop.title}\n   {stop.says}\n\n{_command(stop)}\n\n{_shown(stop, lang)}\n\n"
+        yield f"{_heading(number, stop.title, stop.says)}{_command(stop)}\n\n{_shown(stop, lang)}\n\n"
+    for number, part in enumerate(training(), len(STOPS) + 1):
+        if curves is not None and part.curve is not None:
+            curves.append(part.curve)
+        yield f"{_heading(number, part.title, part.says)}{indent(part.text, '  ')}\n\n"
     yield _NEXT
 
 
+def _heading(number: int, title: str, says: str) -> str:
+    return f"{number}. {title}\n   {says}\n\n"
+
+
 def _command(stop: Stop) -> str:
-    options = " --less" if stop.less else ""
+    options = (" --less" if stop.less else "") + (f" --wrt {','.join(stop.wrt)}" if stop.wrt else "")
     return f'$ covector derive{options} "{stop.source}"'
 
 
 def _shown(stop: Stop, lang: str) -> str:
     """The derivation, or the error that is the point of the example."""
     try:
-        return render_text(derive(stop.source).record, lang, stop.less, screen_width())
+        return render_text(derive(stop.source, wrt=stop.wrt or None).record, lang, stop.less, screen_width())
     except CovectorError as error:
         if not stop.fails:
             raise
