@@ -125,7 +125,7 @@ def _by_repair(reading: Reading, bench: Bench, first: bool) -> Cause | None:
     if fits is first:
         return None
     if first and reading.claimed is not None:
-        found = _matching(reading.claimed, transposed(Truth(reading.true, ())), bench)
+        found = matching(reading.claimed, transposed(Truth(reading.true, ())), bench)
         if found is not None:
             return found
     size = sum(1 for _ in syntax_walk(reading.right))
@@ -150,13 +150,14 @@ def _by_mistake(
         return None
     for mistake in MISTAKES:
         for form in forms:
-            found = _matching(reading.claimed, mistake(Truth(form, tensors)), bench)
+            found = matching(reading.claimed, mistake(Truth(form, tensors)), bench)
             if found is not None:
                 return found
     return None
 
 
-def _matching(claimed: Compute, guesses: Iterator[Guess], bench: Bench) -> Cause | None:
+def matching(claimed: Compute, guesses: Iterator[Guess], bench: Bench) -> Cause | None:
+    """The mistake of the first guess that is what is claimed."""
     for count, guess in enumerate(guesses):
         if count > MOST_GUESSES:
             break

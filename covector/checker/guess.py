@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from covector.ir import Apply, Bracket, Compute, Expr, Read, Reduce, Select, Tensor, transform, walk
+from covector.ir import (
+    Apply,
+    Bracket,
+    Compute,
+    Expr,
+    Index,
+    Read,
+    Reduce,
+    Select,
+    Tensor,
+    children,
+    transform,
+    walk,
+)
+from covector.ir.node import Node
 from covector.notation.print import text
 
 
@@ -33,6 +47,27 @@ def parts(statement: Compute) -> Iterable[Expr]:
     """The expressions in a body, the whole first."""
     kinds = (Apply, Read, Reduce, Bracket, Select)
     return [node for node in reversed(list(walk(statement.body))) if isinstance(node, kinds)]
+
+
+def scopes(statement: Compute) -> dict[Expr, tuple[Index, ...]]:
+    """For each read the indices that may stand in its place: those of the statement, and of the reductions around it.
+
+    A read that stands in several places has only the indices that all of them have.
+    """
+    found: dict[Expr, tuple[Index, ...]] = {}
+    seen: set[tuple[Node, tuple[Index, ...]]] = set()
+    stack: list[tuple[Node, tuple[Index, ...]]] = [(statement.body, statement.indices)]
+    while stack:
+        top = stack.pop()
+        if top in seen:
+            continue
+        seen.add(top)
+        node, scope = top
+        if isinstance(node, Read):
+            found[node] = tuple(index for index in found.get(node, scope) if index in scope)
+        inner = (*scope, *node.indices) if isinstance(node, Reduce) else scope
+        stack += [(child, inner) for child in children(node)]
+    return found
 
 
 def changed(truth: Truth, node: Expr, new: Expr, name: str, sentence: str) -> Guess:

@@ -26,7 +26,7 @@ from covector.calculus.build import (
     power,
     terms_of,
 )
-from covector.checker.guess import Guess, Mistake, Truth, changed, parts, reread, shown
+from covector.checker.guess import Guess, Mistake, Truth, changed, parts, reread, scopes, shown
 from covector.ir import (
     Affine,
     Apply,
@@ -217,13 +217,11 @@ def powers(truth: Truth) -> Iterator[Guess]:
 def reads(truth: Truth) -> Iterator[Guess]:
     """Another tensor of the same shape, or another index, in a read."""
     statement = truth.statement
-    scope = [
-        *statement.indices,
-        *(i for node in walk(statement.body) if isinstance(node, Reduce) for i in node.indices),
-    ]
+    seen = scopes(statement)
     for node in parts(statement):
         if not isinstance(node, Read):
             continue
+        scope = seen[node]
         for n, position in enumerate(node.positions):
             for index in scope:
                 if position.index is not None and position.index is not index and index.extent is position.index.extent:

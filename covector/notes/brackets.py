@@ -19,6 +19,7 @@ from covector.notes.math import (
     Row,
     Tuple,
     Words,
+    within,
 )
 from covector.notes.scripts import Scripts
 from covector.notes.vocabulary import MATRICES
@@ -53,7 +54,7 @@ class Brackets(Scripts):
             return Tuple(span, tuple(items), opener.text)
         (item,) = items
         listed = isinstance(item, (Name, Number, Indexed, Comparison))
-        return Tuple(span, (item,), "[") if opener.text == "[" and listed else item
+        return Tuple(span, (item,), "[") if opener.text == "[" and listed else within(item, span)
 
     def _items(self, opener: str) -> list[Math]:
         items = [self.chain()]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-import re
 import time
 from dataclasses import dataclass, field, replace
 
 from covector.checker.verdict import Cause, Verdict
 from covector.errors import CovectorError
 from covector.notes import math as m
-from covector.notes.chain_claims import Claims, Conditions, Term
+from covector.notes.chain_claims import Claims, Conditions, Patience, Term
+from covector.notes.chain_conditions import ConditionReader
 from covector.notes.chain_declare import own_extent, same_extents
 from covector.notes.chain_define import (
     defined_by,
@@ -21,21 +21,20 @@ from covector.notes.chain_define import (
     solved,
     states_of,
 )
+from covector.notes.chain_page import parts_of
 from covector.notes.context import CONCRETE, COTANGENTS, Context, Defined, survey
 from covector.notes.declarations import Declaration
 from covector.notes.formula import Formula, Statement
 from covector.notes.layouts import layout_of
-from covector.notes.page import Heading, Paragraph, Prose
+from covector.notes.page import Paragraph
 from covector.notes.read import Notes, Reading
 from covector.notes.show import show
 from covector.notes.translate import FUNCTIONS, SUMS
-from covector.notes.translate_names import index_name
 from covector.notes.translate_values import MisfitError, UnreadError, Value
 from covector.notes.verdicts import Answer, Checked
 
 READINGS = 6
 PAGE_SECONDS = 120.0
-_WHEN = re.compile(r"(?:当|若|如果|when|where|if|for|case|unless)\s*$", re.IGNORECASE)
 _ORDER: tuple[Answer, ...] = ("wrong", "not understood", "agrees", "proved")
 _BAD = {"wrong": 2, "not understood": 3}
 
@@ -62,7 +61,7 @@ class Outcome:
         return "states"
 
 
-class Walker:
+class Walker(ConditionReader):
     """Goes through the formulas of a page in order."""
 
     def __init__(self, notes: Notes) -> None:
@@ -72,8 +71,10 @@ class Walker:
         self.began = time.process_time()
         self.by_heading: dict[int, Conditions] = {}
         self.local: Conditions | None = None
+        self.mend = True
         self.reading: Reading
         self.section: tuple[int, ...] = ()
+        self.parts, self.patience = parts_of(notes), Patience()
         same_extents(notes, self.context)
 
     def checked(self, reading: Reading) -> Checked:
@@ -124,7 +125,7 @@ class Walker:
         readings = list(formula.readings(READINGS))
         for number, one in enumerate(readings):
             before = self.save()
-            outcome = self.attempt(one)
+            outcome = self.attempt(one, mend=False)
             if not outcome.badness:
                 if number and outcome.verdicts:
                     said = f"read as {show(one)[:160]}"
@@ -136,7 +137,10 @@ class Walker:
             if kept is None or (outcome.badness, number) < kept[:2]:
                 kept = (outcome.badness, number, one)
         assert kept is not None
-        return self.attempt(kept[2])
+        extents = self.context.extents.copy()
+        outcome = self.attempt(kept[2])
+        self.context.extents.take(extents)  # what is wrong says nothing of extents
+        return outcome
 
     def save(self) -> tuple[Context, Term | None, dict[int, Conditions], Conditions | None]:
         """The state before an attempt."""
@@ -150,9 +154,9 @@ class Walker:
         """Take an earlier state up again."""
         self.context, self.head, self.by_heading, self.local = state
 
-    def attempt(self, formula: Formula) -> Outcome:
-        """What one reading says."""
-        outcome = Outcome()
+    def attempt(self, formula: Formula, mend: bool = True) -> Outcome:
+        """What one reading says; ``mend`` says that the right form of what is wrong is wanted too."""
+        outcome, self.mend = Outcome(), mend
         for statement in in_order(formula.statements, self.context):
             try:
                 self.statement(statement, outcome)
@@ -187,7 +191,7 @@ class Walker:
         else:
             raise UnreadError(f"the relation {' '.join(sorted(symbols))} is not checked", statement.signs[0].span)
 
-    # Declarations and conditions.
+    # Declarations.
 
     def membership(self, statement: Statement, outcome: Outcome) -> None:
         """``B ∈ R^{…}``: a declaration; wrong where an extent is called like the tensor itself."""
@@ -198,51 +202,6 @@ class Walker:
                 outcome.verdicts.append(own_extent(self.notes, self.reading, statement, own))
                 return
         outcome.says.append("a declaration")
-
-    def is_condition(self, statement: Statement) -> bool:
-        """Whether an equality is between letters, in a heading or after 'when'."""
-        letters = all(self.is_letter(term) for term in statement.terms)
-        if not letters or statement.continues:
-            return False
-        return isinstance(self.reading.block, Heading) or self.after_when()
-
-    def is_letter(self, term: m.Math) -> bool:
-        """Whether a term can be an index."""
-        if isinstance(term, m.Name):
-            return term.name not in self.context.defined and term.name not in self.context.values
-        return isinstance(term, m.Indexed) and not any(isinstance(n, m.Number) for n in m.walk(term))
-
-    def after_when(self) -> bool:
-        """Whether the words before the formula make it a condition."""
-        block = self.reading.block
-        if not isinstance(block, Paragraph):
-            return False
-        words = ""
-        for piece in block.pieces:
-            if piece is self.reading.snippet:
-                return _WHEN.search(words) is not None
-            words = piece.text if isinstance(piece, Prose) else ""
-        return False
-
-    def condition(self, statement: Statement, outcome: Outcome) -> None:
-        """Letters that are the same or differ, in what follows."""
-        left, right = (index_name(term) for term in statement.terms[:2])
-        pair = ((left, right),)
-        same = statement.signs[0].symbol == "="
-        found = Conditions(same=pair) if same else Conditions(unequal=pair)
-        block = self.reading.block
-        if isinstance(block, Heading):
-            self.by_heading[block.line] = found
-        else:
-            self.local = found
-        outcome.says.append(f"a condition: {left} {'=' if same else '≠'} {right}")
-
-    def conditions(self) -> Conditions:
-        """What holds here, by the headings and the words before."""
-        found = [self.by_heading[line] for line in self.section if line in self.by_heading]
-        if self.local is not None and not isinstance(self.reading.block, Heading):
-            found.append(self.local)
-        return Conditions(tuple(p for c in found for p in c.same), tuple(p for c in found for p in c.unequal))
 
     # What stands alone.
 
@@ -284,7 +243,9 @@ class Walker:
 
     def claims(self) -> Claims:
         """What judges claims made here."""
-        return Claims(self.context, self.conditions(), self.notes.known, layout_of(self.notes, self.reading))
+        layout = layout_of(self.notes, self.reading)
+        patience = self.patience if self.mend else Patience(0.0)
+        return Claims(self.context, self.conditions(), self.notes.known, layout, self.parts, patience)
 
     def chain(self, statement: Statement, outcome: Outcome) -> None:
         """``a = b = c``: what it defines, and what it claims."""

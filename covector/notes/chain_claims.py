@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 
 from covector.checker.verdict import Cause, Verdict
 from covector.errors import CovectorError
 from covector.notes import math as m
-from covector.notes.chain_compare import Equality, compare, equal_at_points, statements, verdict_of
+from covector.notes.chain_compare import Equality, compare, equal_at_points, guessed_cause, statements, verdict_of
 from covector.notes.chain_define import chain_rule
-from covector.notes.chain_repairs import edits
+from covector.notes.chain_page import Parts, page_edits
+from covector.notes.chain_repairs import Edit, edits
 from covector.notes.chain_truth import right_form
 from covector.notes.context import COTANGENTS, Context
 from covector.notes.latex import read_formula
@@ -19,7 +22,27 @@ from covector.notes.translate import Translator
 from covector.notes.translate_names import TypoError
 from covector.notes.translate_values import MisfitError, UnreadError, Value
 
-REPAIR_SECONDS = 15.0
+REPAIR_SECONDS, PAGE_REPAIR_SECONDS = 8.0, 30.0
+MOST_EDITS = 600
+
+
+@dataclass
+class Patience:
+    """How much time is left for finding what would make the wrong formulas of a page right."""
+
+    left: float = PAGE_REPAIR_SECONDS
+
+    def spent_on(self, tried: Iterable[Edit]) -> Iterator[Edit]:
+        """What is tried, as long as there is time."""
+        began = time.process_time()
+        allowed = min(REPAIR_SECONDS, self.left)
+        try:
+            for one in tried:
+                if time.process_time() - began > allowed:
+                    return
+                yield one
+        finally:
+            self.left -= time.process_time() - began
 
 
 @dataclass(frozen=True)
@@ -59,8 +82,12 @@ def _simple(node: m.Math) -> bool:
 class Claims:
     """Judges the terms of one chain."""
 
-    def __init__(self, context: Context, conditions: Conditions, known: frozenset[str], layout: str = "") -> None:
+    def __init__(
+        self, context: Context, conditions: Conditions, known: frozenset[str], layout: str = "",
+        parts: Parts | None = None, patience: Patience | None = None,
+    ) -> None:  # fmt: skip
         self.context, self.conditions, self.known, self.layout = context, conditions, known, layout
+        self.parts, self.patience = parts, patience or Patience()
         self.translator = self.fresh()
 
     def fresh(self) -> Translator:
@@ -141,7 +168,13 @@ class Claims:
             return Verdict("not understood", claim, error.message, self.said(), line=line, column=column)
         except RecursionError:
             return Verdict("not understood", claim, "this is nested too deeply", line=line, column=column)
-        return verdict if verdict else self.repaired(verdict, terms, true, n)
+        if verdict:
+            return verdict
+        verdict = self.repaired(verdict, terms, true, n)
+        unknown = verdict.cause is not None and verdict.cause.name == "unknown" and self.patience.left > 0
+        if unknown and found.claimed is not None and found.true is not None:
+            verdict = replace(verdict, cause=guessed_cause(found.claimed, found.true) or verdict.cause)
+        return verdict
 
     def shorthand(self, found: Equality, terms: list[Term], n: int) -> str:
         """The reading, with what is shorthand said to be so."""
@@ -180,16 +213,23 @@ class Claims:
     def repaired(self, verdict: Verdict, terms: list[Term], true: Value, n: int, keep: bool = False) -> Verdict:
         """A wrong verdict with the change that makes the term right, where one is found."""
         term = terms[n]
+        if self.patience.left <= 0:
+            return verdict
         start = term.node.span.start
         extents = sorted(self.context.declared_extents)
         letters = [name for name in (*self.translator.free, *self.bound(terms)) if name.isalpha()]
         letters = list(dict.fromkeys(letters))
-        until = time.process_time() + REPAIR_SECONDS
-        for edit in edits(term.snippet.text[start : term.node.span.end], term.node, start, letters, extents):
-            if keep and edit.cause in ("wrong operand", "transposed", "extra factor"):
+        if verdict.cause is not None and verdict.cause.name == "missing sum" and self.context.used["np.sum"]:
+            axis = "" if true.is_number else ", axis=0"
+            if "all" in verdict.cause.sentence or "axis 0" in verdict.cause.sentence:
+                return replace(verdict, suggestion=self.right(terms, n, f"np.sum({term.text}{axis})"))
+        written = term.snippet.text[start : term.node.span.end]
+        tried = edits(written, term.node, start, letters, extents)
+        if self.parts is not None:
+            tried = chain(tried, page_edits(written, term.node, start, self.parts, self.context))
+        for edit in self.patience.spent_on(islice(tried, MOST_EDITS)):
+            if keep and edit.cause in ("wrong operand", "extra factor", "not zero"):
                 continue
-            if time.process_time() > until:
-                break
             if self.holds(edit.text, true):
                 cause = Cause(
                     edit.cause,
@@ -202,10 +242,6 @@ class Claims:
                 ):
                     cause = verdict.cause
                 return replace(verdict, cause=cause, suggestion=self.right(terms, n, edit.text.strip()))
-        if verdict.cause is not None and verdict.cause.name == "missing sum" and self.context.used["np.sum"]:
-            axis = "" if true.is_number else ", axis=0"
-            if "all" in verdict.cause.sentence or "axis 0" in verdict.cause.sentence:
-                return replace(verdict, suggestion=self.right(terms, n, f"np.sum({term.text}{axis})"))
         if verdict.suggestion is None and isinstance(terms[0].node, (m.Derivative, m.Differential)) and n:
             form = right_form(self.translator, true, self.cotangent())
             if form is not None:
@@ -213,8 +249,14 @@ class Claims:
         return verdict
 
     def cotangent(self) -> str:
-        """What the page calls the gradient by the output."""
-        return next((name for name in COTANGENTS if self.context.used[name]), "G")
+        """What the page calls the gradient by the output; otherwise what it calls the output."""
+        own = (*self.context.shapes, *self.context.defined)
+        said = next((name for name in COTANGENTS if self.context.used[name] and name not in own), None)
+        if said is not None:
+            return said
+        out = next(iter(self.translator.reached(self.translator.outputs())), "")
+        name = self.parts.names.get(out) if self.parts is not None else None
+        return rf"\frac{{\partial L}}{{\partial {name}}}" if name else "G"
 
     def bound(self, terms: list[Term]) -> list[str]:
         """The letters that sums bind."""

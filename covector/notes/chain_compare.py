@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from covector.calculus.build import NOT, equal, mul
-from covector.checker.bench import Bench, Factor
-from covector.checker.causes import factor_cause
+from covector.checker.bench import MOST_SPOTS, Bench, Factor
+from covector.checker.causes import factor_cause, matching
 from covector.checker.compare import Finding, decide
+from covector.checker.guess import Truth
+from covector.checker.mistakes import MISTAKES
 from covector.checker.search import counterexample
 from covector.checker.show import point_sentence, size_sentence
 from covector.checker.verdict import Cause, Verdict
@@ -28,6 +32,8 @@ from covector.notes.translate_values import (
     squeezed,
     sum_of_all,
 )
+
+GUESS_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -199,13 +205,29 @@ def cause_of(claimed: Compute, true: Compute) -> Cause:
     return Cause("unknown", "no single mistake that is tried explains the difference")
 
 
+def guessed_cause(claimed: Compute, true: Compute) -> Cause | None:
+    """The mistake that makes of the truth what is claimed, where one of those that people make does."""
+    inputs = program_of((claimed, true)).inputs
+    until = time.process_time() + GUESS_SECONDS
+    try:
+        bench = Bench(true, inputs)
+        for mistake in MISTAKES if bench.spots else ():
+            guesses = takewhile(lambda _: time.process_time() < until, mistake(Truth(true, inputs)))
+            if (found := matching(claimed, guesses, bench)) is not None:
+                return found
+    except (CovectorError, ValueError, KeyError, ZeroDivisionError):
+        pass
+    return None
+
+
 def equal_at_points(claimed: Compute, true: Compute) -> bool:
     """Whether two sides are the same at a few points."""
     if claimed.shape != true.shape:
         return False
     others: tuple[Tensor, ...] = program_of((claimed,)).inputs
     try:
-        bench = Bench(true, others)
-        return bool(bench.spots) and bench.equal(claimed, true)
+        # Most of what is tried differs at the first point already.
+        benches = (Bench(true, others, most) for most in (1, MOST_SPOTS))
+        return all(bench.spots and bench.equal(claimed, true) for bench in benches)
     except (CovectorError, ValueError, KeyError, ZeroDivisionError):
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from covector.notes import math as m
 from covector.notes.show import show
@@ -39,6 +39,7 @@ def _all(text: str, node: m.Math, offset: int, letters: list[str], extents: list
     yield from _numbers(text, node, offset)
     yield from _letters(text, node, offset, letters)
     yield from _sums(text, node, offset)
+    yield from _positions(text, node, offset)
     yield from _products(text, node, offset)
     yield from _transposes(text, node, offset)
     yield from _factors(text, node, offset)
@@ -131,6 +132,22 @@ def _letters(text: str, node: m.Math, offset: int, letters: list[str]) -> Iterat
                 )
 
 
+def _positions(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
+    """Two letters of one element exchanged, or all of its positions with the other sign: ``x_{i-p}``."""
+    for found in m.walk(node):
+        if not isinstance(found, m.Indexed):
+            continue
+        spans = [_at(n, offset) for p in found.positions for n in m.walk(p) if isinstance(n, m.Name)]
+        for (a, b), (c, d) in combinations(sorted(set(spans)), 2):
+            if 0 <= a < b <= c < d:
+                swapped = text[:a] + text[c:d] + text[b:c] + text[a:b] + text[d:]
+                yield Edit(swapped, "swapped indices", f"the indices of {show(found.base)} are swapped")
+        start, end = found.base.span.end - offset, found.span.end - offset
+        if 0 <= start < end and "-" in text[start:end]:
+            turned = text[:start] + text[start:end].replace("-", "+") + text[end:]
+            yield Edit(turned, "wrong index", f"the positions of {show(found.base)} have the wrong sign")
+
+
 def _names(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
     """Each name of a product in the place of another."""
     names = [n for n in m.walk(node) if isinstance(n, m.Name) and len(n.name) >= 1]
@@ -208,7 +225,8 @@ def _signs(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
                 if place >= 0 and sign in "+-":
                     other = "-" if sign == "+" else "+"
                     yield Edit(_cut(text, place, place + 1, other), "sign", "the sign of one term is wrong")
-    yield Edit(f"-{text}", "sign", "the sign is wrong")
+    turned = f"-({text})" if isinstance(node, m.Sum) else f"-{text}"
+    yield Edit(turned, "sign", "the sign is wrong")
 
 
 def _factors(text: str, node: m.Math, offset: int) -> Iterator[Edit]:

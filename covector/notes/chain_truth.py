@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from covector.calculus.rules import simplify
 from covector.errors import CovectorError
 from covector.ir import Affine, Compute, Expr, Index, Input, Read, Reduce, as_affine, transform, walk
@@ -14,6 +16,9 @@ from covector.notes.translate_derivatives import SEED
 from covector.notes.translate_values import Value
 
 MOST_NODES = 60
+MOST_CHARACTERS = 240
+_STAND_IN = "cotangent"
+_STOOD_IN = re.compile(r"\{?\\mathrm\{cotangent\}\}?(_\{[^{}]*\})?")
 _LETTERS = "pqrstuvklmnabcdegh"
 
 
@@ -22,15 +27,25 @@ def right_form(translator: Translator, true: Value, cotangent: str) -> str | Non
     try:
         statement, _ = statements(translator, true, true, [])
         body = _lettered(simplify(statement.body), statement)
-        body = _named(body, cotangent)
+        plain = cotangent.isalnum()
+        body = _named(body, cotangent if plain else _STAND_IN)
         if sum(1 for _ in walk(body)) > MOST_NODES or (translator.context.base and _numbered(body)):
             return None
         if true.shape:
             form = matrix_form(Compute(statement.name, statement.indices, body))
-            return form.latex if form is not None else None
-        return text(body, "latex")
+            found = form.latex if form is not None else None
+        else:
+            found = text(body, "latex")
+        if found is None or len(found) > MOST_CHARACTERS:
+            return None
+        return found if plain else _STOOD_IN.sub(lambda m: _with_indices(cotangent, m.group(1) or ""), found)
     except (CovectorError, RecursionError, ValueError, KeyError):
         return None
+
+
+def _with_indices(cotangent: str, indices: str) -> str:
+    """``\\frac{\\partial L}{\\partial Y}`` with indices on its Y."""
+    return f"{cotangent[:-1]}{indices}}}" if indices else cotangent
 
 
 def _numbered(body: Expr) -> bool:

@@ -19,6 +19,7 @@ from covector.notes.math import (
     Prime,
     Product,
     Transpose,
+    within,
 )
 from covector.notes.stream import choice
 from covector.notes.vocabulary import FUNCTION_LETTERS, FUNCTION_WORDS, WORDS
@@ -55,7 +56,7 @@ def _called(function: Math, script: Script, after: list[Script]) -> Math:
         return choice(options, f"arguments {_key(function)}", "a comma inside the subscript of an argument")
     if style == "call":
         return options[0]
-    grouped = _scripted(script.readings[0][0], after)
+    grouped = _scripted(within(script.readings[0][0], script.span), after)
     whole = Span(function.span.start, grouped.span.end)
     times = Product(whole, (function, grouped), ("",))
     both = [options[0], times] if style == "call first" else [times, options[0]]

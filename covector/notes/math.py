@@ -342,6 +342,13 @@ def rebuild(node: Math, change: Callable[[Math], Math]) -> Math:
     return dataclasses.replace(node, **changes) if changes else node  # type: ignore[arg-type]
 
 
+def within(node: Math, span: Span) -> Math:
+    """What stands in brackets, as long as it is with them."""
+    if isinstance(node, Choice):
+        return dataclasses.replace(node, span=span, options=tuple(within(option, span) for option in node.options))
+    return dataclasses.replace(node, span=span)
+
+
 def span_over(first: Math, last: Math) -> Span:
     """From the start of ``first`` to the end of ``last``."""
     return Span(first.span.start, max(first.span.end, last.span.end))

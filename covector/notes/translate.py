@@ -96,6 +96,7 @@ class Translator(Derivatives):
         row = self.is_row(node.factors[0], value)
         for sign, factor in zip(node.signs, node.factors[1:], strict=True):
             right = self.value(factor)
+            row = row or (value.is_number and self.is_row(factor, right))
             value = self.times(node, value, sign, right)
             if row and len(value.shape) == 1 and len(right.shape) == 1:
                 vector = value
