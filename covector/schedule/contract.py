@@ -9,15 +9,32 @@ from itertools import count
 
 import opt_einsum
 
-from covector.calculus.build import MINUS_ONE, MUL, factors_of, mul
-from covector.ir import Affine, Apply, Bracket, Compute, Expr, Floor, Index, Mod, Program, Read, Reduce, Symbol, walk
-from covector.ir import as_affine
+from covector.calculus.build import mul
+from covector.ir import (
+    Affine,
+    Apply,
+    Bracket,
+    Compute,
+    Expr,
+    Floor,
+    Index,
+    Mod,
+    Program,
+    Read,
+    Reduce,
+    Symbol,
+    as_affine,
+    walk,
+)
 from covector.ir.affine import atoms, free
 from covector.ops import SCALARS
+from covector.schedule.factors import flat_factors, nonnegative_form
 from covector.schedule.reductions import reread
+from covector.schedule.scan import scanned
+from covector.schedule.scatter import scattered
 from covector.schedule.statements import Statements, cast_of, computed, depends_on_data
 
-LT, NEG = SCALARS["lt"], SCALARS["neg"]
+LT = SCALARS["lt"]
 NOMINAL = 64
 """The size that an extent is taken for that is only known in a call."""
 
@@ -30,11 +47,16 @@ def contract(program: Program) -> Program:
     for statement in computed(program):
         body = reread(statement.body, replaced)
         new = statement if body is statement.body else Compute(statement.name, statement.indices, body, statement.cast)
-        if isinstance(body, Reduce) and body.operation == "sum":
+        if isinstance(body, Reduce) and body.operation == "sum" and not is_one_pass(new):
             new = Contraction(statements, new).statement()
         replaced[statement] = new
         statements.add(new)
     return statements.finish(replaced[output] for output in computed(Program((), program.outputs, ())))
+
+
+def is_one_pass(statement: Compute) -> bool:
+    """Whether a sum is a scatter or a running sum, and better left as it is."""
+    return scattered(statement) is not None or scanned(statement) is not None
 
 
 class Contraction:
@@ -49,7 +71,7 @@ class Contraction:
     def statement(self) -> Compute:
         """The statement, its operands statements of their own where they must be."""
         own, guarded = self.original, not self.original.is_derived and depends_on_data(self.body)
-        factors = flat_factors(self.body.body)
+        factors = without_idle_brackets(flat_factors(self.body.body))
         if guarded and any(isinstance(factor, Bracket) for factor in factors):
             return own
         body = self.total(frozenset(self.body.indices), factors)
@@ -108,7 +130,9 @@ class Contraction:
         """The two operands to multiply first."""
         letters = dict(zip(self.scope, map(opt_einsum.get_symbol, count()), strict=False))
         sets = [{letters[index] for index in free(operand)} for operand in operands]
-        sizes = {letter: index.extent.constant if index.extent.is_constant else NOMINAL for index, letter in letters.items()}
+        sizes = {
+            letter: index.extent.constant if index.extent.is_constant else NOMINAL for index, letter in letters.items()
+        }
         result = {letters[index] for index in self.original.indices}
         path = opt_einsum.paths.auto(sets, result, sizes)
         first, second = path[0][0], path[0][-1]
@@ -136,13 +160,16 @@ class Contraction:
         return self.statements.read(self.original.name, indices, expr, cast_of(expr, self.original))
 
 
-def flat_factors(expr: Expr) -> tuple[Expr, ...]:
-    """The factors of a product, those of products among them too; a negative as one with -1."""
-    if isinstance(expr, Apply) and expr.function is NEG:
-        return (MINUS_ONE, *flat_factors(expr.arguments[0]))
-    if isinstance(expr, Apply) and expr.function is MUL:
-        return tuple(part for factor in factors_of(expr) for part in flat_factors(factor))
-    return (expr,)
+def without_idle_brackets(factors: Sequence[Expr]) -> tuple[Expr, ...]:
+    """The factors without brackets that say of a position, which a factor reads at, that it is inside the bounds: where
+    it is not, that factor is zero.
+    """
+    idle: set[Affine] = set()
+    for factor in factors:
+        if isinstance(factor, Read):
+            for position, extent in zip(factor.positions, factor.tensor.shape, strict=True):
+                idle |= {position, extent - 1 - position}
+    return tuple(factor for factor in factors if nonnegative_form(factor) not in idle)
 
 
 def divided(summed: Indices, factors: Sequence[Expr]) -> tuple[list[Expr], list[Expr]]:
@@ -192,8 +219,4 @@ def _counts(index: Index) -> bool:
 
 def is_affine(read: Read) -> bool:
     """Whether the positions of a read are affine in indices."""
-    return all(
-        not isinstance(atom, (Floor, Mod, Read)) for position in read.positions for atom in atoms(position)
-    )
-
-
+    return all(not isinstance(atom, (Floor, Mod, Read)) for position in read.positions for atom in atoms(position))

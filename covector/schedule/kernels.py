@@ -37,7 +37,7 @@ def _kernel(group: Group, steps: tuple[Step, ...]) -> Kernel:
     total, names = work(steps), [unit.nest.target.name for unit in group.units]
     name = names[0] if len(names) == 1 else f"{names[0]}_to_{names[-1]}"
     *before, last = steps
-    if isinstance(last, Loop):
+    if isinstance(last, Loop) and group.candidates:
         steps = (*before, _threaded(group, last, total))
     return Kernel(name, steps, total)
 
@@ -50,7 +50,9 @@ def _threaded(group: Group, loop: Loop, total: Affine) -> Loop:
     copied = as_affine(0)
     for target in shared:
         copied = copied + element_count(target) * SHARE
-    if at_most(total, THREADED) or at_most(total - copied, 0):
+    scattered = any(None in unit.write.plain for unit in group.units if unit.nest.target in shared)
+    worth = at_least(total - copied, 0) if scattered else not at_most(total - copied, 0)
+    if at_most(total, THREADED) or not worth:
         return loop
     return replace(loop, parallel=True, shared=shared)
 
@@ -63,6 +65,11 @@ def shared_targets(group: Group, loop: Loop) -> tuple[Compute, ...]:
         for unit in group.units
         if any(own in unit.nest.reduced and name is form for own, name in unit.names.items())
     )
+
+
+def at_least(form: Affine, limit: int) -> bool:
+    """Whether a number without indices is surely no less than a limit."""
+    return form.is_constant and form.constant >= limit
 
 
 def at_most(form: Affine, limit: int) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from covector.ir import Affine, Compute, Expr, Index, Reduce, as_affine, substitute
+from covector.ir import Affine, Compute, Expr, Index, substitute
 from covector.schedule.neutral import neutral
 from covector.schedule.plan import Accumulate, Assign, Product, Step
-from covector.schedule.products import product_of
 from covector.schedule.tree import parts
 
 
@@ -59,10 +58,10 @@ class Nest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Whole:
-    """A statement that is one step by itself and shares no loop."""
+    """A statement that is products by itself and shares no loop."""
 
     target: Compute
-    step: Product
+    products: tuple[Product, ...]
     own: tuple[Index, ...] = ()
     reduced: tuple[Index, ...] = ()
     indices: tuple[Index, ...] = ()
@@ -72,29 +71,17 @@ class Whole:
     @property
     def positions(self) -> tuple[Affine, ...]:
         """Where it writes."""
-        return self.step.positions
+        return self.products[0].positions
 
     @property
     def parts(self) -> tuple[Expr, ...]:
-        """Every expression of the step."""
-        return parts(self.step)
+        """Every expression of the steps."""
+        return tuple(part for product in self.products for part in parts(product))
 
     def start(self, names: Mapping[Index, Affine]) -> Step:
         """It starts from nothing."""
         raise AssertionError(f"{self.target.name} accumulates nothing outside its step")
 
     def steps(self, names: Mapping[Index, Affine], around: frozenset[Index]) -> tuple[Step, ...]:
-        """The step."""
-        return (self.step,)
-
-
-def nest_of(statement: Compute) -> Nest | Whole:
-    """A statement whose body is pointwise, or one reduction of what is pointwise, as loops; a product as it is."""
-    product = product_of(statement)
-    if product is not None:
-        return Whole(statement, product)
-    positions = tuple(map(as_affine, statement.indices))
-    body = statement.body
-    if isinstance(body, Reduce):
-        return Nest(statement, positions, statement.indices, body.indices, body.operation, body.body)
-    return Nest(statement, positions, statement.indices, (), "", body)
+        """The products."""
+        return self.products

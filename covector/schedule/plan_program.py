@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 from covector.ir import Compute, Input, Program
 from covector.schedule.contract import contract
+from covector.schedule.deltas import eliminate_deltas
 from covector.schedule.kernels import kernels_of
-from covector.schedule.nest import nest_of
+from covector.schedule.lower import nest_of
 from covector.schedule.plan import Plan
 from covector.schedule.reductions import split_reductions
 from covector.schedule.share import share
@@ -19,7 +20,7 @@ from covector.schedule.views import inline_views, needed
 Pass = Callable[[Program], Program]
 
 
-PASSES: tuple[Pass, ...] = (needed, inline_views, split_reductions, contract, needed, share, needed)
+PASSES: tuple[Pass, ...] = (needed, inline_views, split_reductions, eliminate_deltas, contract, needed, share, needed)
 """What is done to the program before it becomes loops, in order."""
 
 

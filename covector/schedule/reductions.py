@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from covector.calculus.build import MUL, ONE, mul
 from covector.ir import (
     Apply,
     Bracket,
@@ -29,7 +30,7 @@ from covector.ops import SCALARS
 from covector.schedule.neutral import neutral
 from covector.schedule.statements import Statements, cast_of, computed, depends_on_data, has_reduction
 
-AND, NOT = SCALARS["and"], SCALARS["not"]
+AND, NOT, DIV = SCALARS["and"], SCALARS["not"], SCALARS["div"]
 
 
 def split_reductions(program: Program) -> Program:
@@ -74,6 +75,7 @@ class _Splitter:
         names = {index.name for index in own.indices}
         if any(index.name in names for index in bound_in(body)) or _binds_twice(body):
             body = unshadowed(body, own.indices)
+        body = with_factors_inside(body)
         if isinstance(body, Reduce):
             scope = (*own.indices, *body.indices)
             body = Reduce(body.operation, body.indices, self.flat(body.body, scope, None))
@@ -117,6 +119,25 @@ class _Splitter:
         depends = free(reduced)
         indices = tuple(index for index in scope if index in depends)
         return self.statements.read(own.name, indices, reduced, cast_of(reduced, own))
+
+
+def with_factors_inside(body: Expr) -> Expr:
+    """A body that is a sum of products times numbers and brackets, as a sum alone; any other as it is."""
+    if isinstance(body, Apply) and body.function is DIV and is_number(body.arguments[1]):
+        body = Apply(MUL, (Apply(DIV, (ONE, body.arguments[1])), body.arguments[0]))
+    if not isinstance(body, Apply) or body.function is not MUL:
+        return body
+    sums = [factor for factor in body.arguments if isinstance(factor, Reduce) and factor.operation == "sum"]
+    others = tuple(factor for factor in body.arguments if factor not in sums)
+    simple = all(is_number(f) or (isinstance(f, Bracket) and not has_reduction(f)) for f in others)
+    if len(sums) != 1 or not simple or not isinstance(sums[0].body, Apply) or sums[0].body.function is not MUL:
+        return body
+    return Reduce("sum", sums[0].indices, mul(*others, *sums[0].body.arguments))
+
+
+def is_number(expr: Expr) -> bool:
+    """Whether an expression is one number, the same for every element."""
+    return not free(expr) and not any(isinstance(node, Read) for node in walk(expr))
 
 
 def both(*conditions: Expr | None) -> Expr | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from covector.ir import Affine, Compute, Index, Input, Program, Symbol, Tensor, as_affine, walk
+from covector.ir import Affine, Compute, Index, Input, Program, Reduce, Symbol, Tensor, as_affine, walk
 from covector.schedule.memory import Block, Layout, aligned
 from covector.schedule.plan import Kernel, Loop, Plan, Storage
 from covector.schedule.tree import Path, accesses, leaves
@@ -127,6 +127,8 @@ def _forms(tensor: Tensor) -> Iterator[Affine]:
                 yield node
             elif isinstance(node, Index):
                 yield node.extent
+            elif isinstance(node, Reduce):
+                yield from (index.extent for index in node.indices)
 
 
 def _every(tensor: Tensor) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from covector.ir import Affine, Index, Input, Read, Tensor, as_affine, walk
 from covector.schedule.nest import Nest, Whole
+from covector.schedule.scan import Scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Unit:
     ``overwritten`` is the input whose memory the target takes.
     """
 
-    def __init__(self, nest: Nest | Whole, overwritten: Input | None = None) -> None:
+    def __init__(self, nest: Nest | Whole | Scan, overwritten: Input | None = None) -> None:
         self.nest, self.overwritten = nest, overwritten
         self.names: dict[Index, Affine] = {}
         self.left: list[Index] = list(nest.indices)

@@ -18,12 +18,12 @@ from covector.ir import (
     Mod,
     Program,
     Read,
-
     children,
     rebuild,
     substitute,
     walk,
 )
+from covector.ir.affine import atoms
 from covector.ir.bounds import within
 from covector.ir.element import dtype
 from covector.ir.node import cached
@@ -64,9 +64,11 @@ class _Inliner:
         self.through: set[Any] = set()
         self.reads: Counter[Any] = Counter()
         self.reduced: set[Any] = set()
+        self.positions: set[Any] = set()
         for statement in computed(program):
             found = [node.tensor for node in walk(statement.body) if isinstance(node, Read)]
             self.reads.update(found)
+            self.positions.update(_read_in_positions(statement.body))
             if has_reduction(statement.body):
                 self.reduced.update(found)
 
@@ -85,6 +87,8 @@ class _Inliner:
     def is_free(self, new: Compute, old: Compute) -> bool:
         """Whether a statement may be read through."""
         body = new.body
+        if old in self.positions and not isinstance(body, (Affine, Read)):
+            return False
         if has_reduction(body) or (depends_on_data(body) and not new.is_derived):
             return False
         constant = not any(isinstance(node, Read) for node in walk(body))
@@ -155,6 +159,12 @@ def _is_sparse(body: Expr) -> bool:
     return any(delta_form(factor) is not None for factor in factors_of(body))
 
 
+def _read_in_positions(body: Expr) -> set[Any]:
+    """The tensors that say where others are read."""
+    forms = (node for node in walk(body) if isinstance(node, Affine))
+    return {atom.tensor for form in forms for atom in atoms(form) if isinstance(atom, Read)}
+
+
 def _is_cheap(body: Expr) -> bool:
     simple = (node.function.name in CHEAP for node in walk(body) if isinstance(node, Apply))
     return all(simple) and _size(body) <= SMALL
@@ -162,5 +172,3 @@ def _is_cheap(body: Expr) -> bool:
 
 def _size(body: Expr) -> int:
     return sum(not isinstance(node, (Affine, Literal)) for node in walk(body))
-
-
