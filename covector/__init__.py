@@ -126,6 +126,7 @@ __all__ = [
     "isfinite",
     "isinf",
     "isnan",
+    "jit",
     "kl_divergence",
     "layer_norm",
     "le",

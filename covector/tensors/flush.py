@@ -17,6 +17,7 @@ import numpy as np
 
 from covector.errors import CovectorError
 from covector.tensors.dtypes import NUMPY
+from covector.tensors.launch import Launch, array_of, is_free
 from covector.tensors.link import Call, Graph
 from covector.tensors.node import STATE, Node
 from covector.tensors.programs import Compiled, compiled
@@ -28,8 +29,10 @@ MOST_PENDING = 4000
 """Calls of a thread that may be pending before they are computed though nobody looks."""
 
 _LISTED = 3  # references to a node that its list of pending calls, a loop and the count itself hold
-_lock = threading.RLock()
-_known: OrderedDict[tuple[Any, ...], Compiled] = OrderedDict()
+LOCK = threading.RLock()
+"""Held while tensors are computed: one thread at a time gives and takes memory."""
+
+_known: OrderedDict[tuple[Any, ...], Launch] = OrderedDict()
 _ndarray = np.ndarray
 
 
@@ -55,7 +58,7 @@ def flush() -> None:
     pending, STATE.pending = STATE.pending, []
     if not pending:
         return
-    with _lock:
+    with LOCK:
         try:
             order, outputs = _alive(pending)
         finally:
@@ -96,7 +99,7 @@ def _alive(pending: list[Node]) -> tuple[list[Node], list[Node]]:
 
 def compute(wanted: Sequence[Node]) -> None:
     """Compute some nodes, whoever holds what."""
-    with _lock:
+    with LOCK:
         wanted = [node for node in wanted if node.data is None]
         if wanted:
             _compute(ordered(wanted), list(wanted))
@@ -130,6 +133,11 @@ class Numbered:
     key: list[Any]
     leaves: list[Node]
     numbers: dict[Node, int]
+
+    def leaves_at(self, numbers: Sequence[int]) -> list[Node]:
+        """The leaves of these numbers."""
+        at = {self.numbers[node]: node for node in self.leaves}
+        return [at[number] for number in numbers]
 
 
 def numbered(order: Iterable[Node]) -> Numbered | None:
@@ -167,21 +175,21 @@ def _compute(order: list[Node], outputs: list[Node]) -> None:
     in_place = _in_place(graph, outputs)
     places = tuple([numbers[node] for node in outputs])
     key = (*graph.key, places, in_place)
-    found = _known.get(key)
-    if found is None:
-        found = _remember(key, compiled(graph_of(graph.key, places, in_place)))
-    arrays = [as_array(node) for node in _selected(found, graph.leaves, numbers)]
-    results = found.executable.run(arrays, found.extents)
+    launch = _known.get(key)
+    if launch is None:
+        launch = _remember(key, compiled(graph_of(graph.key, places, in_place)), graph)
+    linked = launch.compiled.linked
+    leaves = graph.leaves_at(linked.leaves)
+    results, addresses = launch(leaves)
     donated = {leaf for _, leaf in in_place}
-    linked = found.linked
     for node, place in zip(outputs, linked.places, strict=True):
-        node.data = results[place]
+        node.data, node.address = results[place], addresses[place]
         node.home = None
         if not node.mask or (node.spent and donated):
             node.entry, node.args = None, ()
     for node in graph.leaves:
-        if numbers[node] in donated:
-            node.data = None
+        if donated and graph.numbers[node] in donated:
+            node.data, node.address = None, 0
 
 
 def graph_of(key: Iterable[Any], outputs: tuple[int, ...], in_place: tuple[tuple[int, int], ...]) -> Graph:
@@ -190,26 +198,14 @@ def graph_of(key: Iterable[Any], outputs: tuple[int, ...], in_place: tuple[tuple
     return Graph(tuple(items), outputs, in_place)
 
 
-def _selected(found: Compiled, leaves: list[Node], numbers: dict[Node, int]) -> list[Node]:
-    at = {numbers[node]: node for node in leaves}
-    return [at[number] for number in found.linked.leaves]
-
-
-def as_array(node: Node) -> Any:
-    """The data of a leaf as an array."""
-    data = node.data
-    return data if type(data) is _ndarray else np.array(data, NUMPY[node.kind.dtype])
-
-
-def _remember(key: tuple[Any, ...], found: Compiled) -> Compiled:
-    _known[key] = found
+def _remember(key: tuple[Any, ...], found: Compiled, graph: Numbered) -> Launch:
+    launch = _known[key] = Launch(found, [array_of(node) for node in graph.leaves_at(found.linked.leaves)])
     if len(_known) > MOST_KEYS:
         _known.popitem(last=False)
-    return found
+    return launch
 
 
 _HOME = 5  # references to a leaf that is given away: home, a variable, the graph's leaves and numbers, the count
-_BUFFER = 3  # references to its array: data, a variable, and the count
 
 
 def _in_place(graph: Numbered, outputs: list[Node]) -> tuple[tuple[int, int], ...]:
@@ -223,13 +219,6 @@ def _in_place(graph: Numbered, outputs: list[Node]) -> tuple[tuple[int, int], ..
         if home is None or home not in graph.numbers or home.kind is not node.kind:
             continue
         # The counter holds it too.
-        if getrefcount(home) - uses[home] - 1 <= _HOME and _is_free(home.data):
+        if getrefcount(home) - uses[home] - 1 <= _HOME and is_free(home.data):
             pairs.append((place, graph.numbers[home]))
     return tuple(pairs)
-
-
-def _is_free(data: Any) -> bool:
-    """Whether the array of a leaf is held by the leaf alone, and may be written."""
-    if type(data) is not _ndarray or not data.flags.writeable or isinstance(data.base, np.ndarray):
-        return False
-    return getrefcount(data) <= _BUFFER

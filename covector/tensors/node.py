@@ -21,14 +21,16 @@ class Node:
 
     The bits of ``mask`` say for which arguments a gradient is wanted. ``owner`` is the tensor whose ``.grad`` gathers
     the gradient that arrives here. ``source`` draws the data of a leaf anew: a `jit` calls it each time. ``home`` is
-    the leaf whose memory this value may take when nobody else looks at it.
+    the leaf whose memory this value may take when nobody else looks at it; ``address`` is where the data of a leaf is,
+    once that is known.
     """
 
-    __slots__ = ("args", "data", "entry", "home", "kind", "mask", "output", "owner", "source", "spent")
+    __slots__ = ("address", "args", "data", "entry", "home", "kind", "mask", "output", "owner", "source", "spent")
 
     entry: Entry | None
     args: tuple[Node, ...]
     output: int
+    address: int
     kind: Kind
     mask: int
     data: Any
@@ -44,6 +46,7 @@ class Node:
         self.kind = kind
         self.mask = mask
         self.data = self.owner = self.source = self.home = None
+        self.address = 0
         self.spent = False
 
 
@@ -51,6 +54,8 @@ def leaf(kind: Kind, data: Any, source: Callable[[], Any] | None = None) -> Node
     """A node that holds its value: an array, or a number of the dtype of the kind."""
     node = Node(None, (), 0, kind, 0)
     node.data, node.source = data, source
+    if STATE.trace is not None:
+        STATE.trace.inside.add(node)
     return node
 
 

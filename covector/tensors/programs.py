@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from covector.ir import Affine, Symbol, as_affine
 from covector.ir.check import check
-from covector.tensors.engine import Executable, compile_program
+from covector.native.engine import Executable, compile_program
 from covector.tensors.link import Graph, Linked, LinkError, link
 
 MOST_PROGRAMS = 512

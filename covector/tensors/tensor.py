@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covector.errors import CovectorError, DtypeError, GradientError, ShapeError
+from covector.native.memory import aligned_empty
 from covector.tensors import flush
 from covector.tensors.call import find, number_node, record
 from covector.tensors.dtypes import Dtype, as_dtype, kind_of, nearest_dtype
@@ -283,7 +284,11 @@ def operand(value: Operand, beside: Tensor) -> Any:
 def from_numpy(array: NDArray[Any], dtype: Any = None, copy: bool = True) -> Tensor:
     """An array of NumPy as a tensor, of its own dtype unless another is given."""
     wanted = nearest_dtype(array) if dtype is None else as_dtype(dtype)
-    data: NDArray[Any] = np.array(array, dtype=str(wanted), order="C", copy=True if copy else None)
+    if copy:
+        data = aligned_empty(array.shape, str(wanted))
+        data[...] = array
+    else:
+        data = np.array(array, dtype=str(wanted), order="C", copy=None)
     return Tensor(leaf(kind_of(data.shape, wanted), data))
 
 

@@ -1,0 +1,101 @@
+"""`jit`: a function of tensors as one program, traced once for each structure of its arguments.
+
+What the function reads besides its arguments (the parameters of a model, the state of an optimiser) are hidden inputs
+of the program, and what it updates is updated in place. Gradients that are made inside live inside.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+
+from covector.tensors import flush
+from covector.tensors.node import STATE, Node, leaf
+from covector.tensors.tensor import Tensor, call
+from covector.tensors.trace import ABSENT, Trace
+from covector.tensors.traced import Traced, Update
+from covector.tensors.tree import describe, flatten
+
+MOST_TRACES = 64
+"""Structures of arguments whose programs a function keeps."""
+
+
+def jit(function: Callable[..., Any]) -> Jitted:
+    """The function as one program: traced when it is first called with arguments of a structure, then one native call.
+
+    Arguments are trees of tensors (dictionaries, lists, tuples, data classes) and anything hashable; numbers of Python
+    are part of the program, so what changes from call to call is given as a tensor. Sizes may change: from the second
+    on they are arguments of the program. Raises `JitError` where the function looks at values.
+
+    >>> import covector as cv
+    >>> weight = cv.tensor([1.0, 2.0])
+    >>> @jit
+    ... def step(x):
+    ...     weight.copy_(weight - 0.5 * x)
+    ...     return (weight * x).sum()
+    >>> step(cv.ones(2))
+    tensor(2.)
+    >>> weight
+    tensor([0.5000, 1.5000])
+    """
+    return Jitted(function)
+
+
+class Jitted:
+    """A function that runs as one program; made by `jit`."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.name = getattr(function, "__name__", "the function")
+        self.traces: OrderedDict[Any, list[Traced]] = OrderedDict()
+        update_wrapper(self, function)
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        state = STATE
+        if state.trace is not None:
+            return self.function(*arguments, **keywords)
+        tensors: list[Tensor] = []
+        structure = describe((arguments, keywords) if keywords else arguments, tensors)
+        key = (structure, state.grad_enabled, *[(t._node.kind, t.requires_grad_flag) for t in tensors])
+        for traced in self.traces.get(key, ()):
+            if not traced.guards or traced.holds():
+                return traced(tensors)
+        with flush.LOCK:
+            traced = self._traced(arguments, keywords)
+            self.traces.setdefault(key, []).append(traced)
+            if len(self.traces) > MOST_TRACES:
+                self.traces.popitem(last=False)
+        return traced(tensors)
+
+    def _traced(self, arguments: Any, keywords: Any) -> Traced:
+        """The function traced for arguments of this structure."""
+        flush.flush()
+        given, _, rebuild = flatten((arguments, keywords))
+        stand_ins = [_stand_in(tensor) for tensor in given]
+        with Trace(self.name) as trace:
+            new_arguments, new_keywords = rebuild(stand_ins)
+            returned, _, rebuilt = flatten(self.function(*new_arguments, **new_keywords))
+            results = [_called(tensor) for tensor in returned]
+            after = {id(tensor): _called(tensor) for tensor, *_ in trace.updated.values()}
+        held = [part for part in (*arguments, *keywords.values()) if not isinstance(part, Tensor)]
+        places = {tensor._node: number for number, tensor in enumerate(stand_ins)}
+        updates = [
+            Update(tensor, places.get(before, -1), before, after[id(tensor)])
+            for tensor, before, _ in trace.updated.values()
+            if before in places or before not in trace.inside
+        ]
+        return Traced(trace, places, results, updates, rebuilt, held)
+
+
+def _stand_in(tensor: Tensor) -> Tensor:
+    """What the function is given instead of an argument."""
+    made = Tensor(leaf(tensor._node.kind, ABSENT))
+    return made.requires_grad_() if tensor.requires_grad_flag else made
+
+
+def _called(tensor: Tensor) -> Node:
+    """The call that gives the value of a tensor: one that changes nothing for a leaf."""
+    node = tensor._node
+    return node if node.data is None and node.entry is not None else call("copy", tensor)._node

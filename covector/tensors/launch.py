@@ -1,0 +1,92 @@
+"""Launching a compiled program: the addresses of its inputs and results in, one native call, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from covector.errors import BoundsError
+from covector.ir import Compute
+from covector.native.memory import address, aligned_empty
+from covector.run.extents import evaluate_extent
+from covector.tensors.dtypes import NUMPY
+from covector.tensors.node import Node
+from covector.tensors.programs import Compiled
+
+_ndarray = np.ndarray
+_BUFFER = 3  # references to an array that one leaf alone holds: its data, the argument here, and the count
+_BASE = 3  # references to what an array is a view of: the array itself, a variable here, and the count
+
+
+class Launch:
+    """A program at given extents, ready to be called."""
+
+    __slots__ = ("_code", "_extents", "_made", "compiled")
+
+    def __init__(self, compiled: Compiled, arrays: Sequence[Any]) -> None:
+        executable = compiled.executable
+        self.compiled = compiled
+        self._code = executable.code
+        self._extents = executable.extents(arrays, compiled.extents)
+        inputs = executable.program.inputs
+        self._made: list[tuple[int, tuple[int, ...], np.dtype[Any]]] = []
+        for output in executable.program.outputs:
+            home = compiled.linked.in_place.get(output) if isinstance(output, Compute) else None
+            shape = tuple(evaluate_extent(extent, self._extents) for extent in output.shape)
+            self._made.append((-1 if home is None else inputs.index(home), shape, NUMPY[output.dtype]))
+
+    def __call__(self, nodes: Sequence[Node]) -> tuple[list[Any], list[int]]:
+        """The results for the leaves that are the inputs, and their addresses; each leaf keeps its own."""
+        code = self._code
+        if code is None:
+            results = self.compiled.executable.run([array_of(node) for node in nodes], self._extents)
+            return results, [0] * len(results)
+        addresses = []
+        kept = []
+        for node in nodes:
+            place = node.address
+            if not place:
+                data = array_of(node)
+                place = address(data)
+                if data is node.data:
+                    node.address = place
+                else:
+                    kept.append(data)
+            addresses.append(place)
+        results = []
+        for home, shape, dtype in self._made:
+            if home >= 0:
+                results.append(nodes[home].data)
+                addresses.append(addresses[home])
+            else:
+                results.append(aligned_empty(shape, dtype))
+                addresses.append(address(results[-1]))
+        if code.call(addresses, self._extents):
+            self._fail(nodes)
+        return results, addresses[len(nodes) :]
+
+    def _fail(self, nodes: Sequence[Node]) -> None:
+        """Raise what the interpreter says of a position outside the bounds."""
+        if not self.compiled.linked.in_place:
+            self.compiled.executable.run([array_of(node) for node in nodes], self._extents)
+        raise BoundsError(
+            "index out of bounds: a position that is data lies outside the tensor that is read there",
+            hint="look at the indices, which must be at least 0 and less than the extent",
+        )
+
+
+def array_of(node: Node) -> Any:
+    """The data of a leaf as an array."""
+    data = node.data
+    return data if type(data) is _ndarray else np.array(data, NUMPY[node.kind.dtype])
+
+
+def is_free(data: Any) -> bool:
+    """Whether an array is held by one leaf alone, and may be written."""
+    if type(data) is not _ndarray or getrefcount(data) > _BUFFER or not data.flags.writeable:
+        return False
+    base = data.base
+    return base is None or (type(base) is _ndarray and getrefcount(base) <= _BASE)

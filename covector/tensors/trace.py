@@ -1,0 +1,88 @@
+"""A trace: what a function does with tensors, recorded while it is called once with tensors that have no values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn, Self
+
+from covector.errors import CovectorError
+from covector.tensors.node import STATE, Node
+from covector.tensors.tensor import Tensor
+
+ABSENT = object()
+"""The data of what a traced function is given: it stands for a value of a later call."""
+
+
+class JitError(CovectorError, TypeError):
+    """A traced function does what cannot be part of one program."""
+
+
+class Trace:
+    """What is found while a function is traced.
+
+    ``noted`` says which tensor each node was read from, ``inside`` are the leaves made meanwhile, ``updated`` the
+    tensors that were given a new value with the node that they had, ``gradients`` those whose ``.grad`` was set with
+    what it was, and ``guards`` what the trace took for granted.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.noted: dict[Node, Tensor] = {}
+        self.inside: set[Node] = set()
+        self.updated: dict[int, tuple[Tensor, Node, bool]] = {}
+        self.gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
+        self.guards: list[tuple[Callable[[], Any], Any]] = []
+
+    def note(self, tensors: Iterable[Tensor]) -> None:
+        """Remember which tensors were read."""
+        for tensor in tensors:
+            self.noted.setdefault(tensor._node, tensor)
+
+    def note_update(self, tensor: Tensor) -> None:
+        """Remember a tensor that is about to hold a new value."""
+        self.note([tensor])
+        if self.noted[tensor._node] is tensor:
+            self.updated.setdefault(id(tensor), (tensor, tensor._node, tensor.requires_grad_flag))
+
+    def note_grad(self, tensor: Tensor) -> None:
+        """Remember a gradient that is about to be set."""
+        self.gradients.setdefault(id(tensor), (tensor, tensor._grad))
+
+    def refuse_look(self) -> NoReturn:
+        """Raise `JitError`: a value was asked for that only a later call has."""
+        raise JitError(
+            f"{self.name} looks at the value of a tensor while it is traced by jit",
+            hint="what depends on values cannot choose between programs: use where(condition, a, b), or take the look "
+            "(item(), bool(), numpy(), print, a mask, sorting by value) out of the function",
+        )
+
+    def __enter__(self) -> Self:
+        self._outer = STATE.pending, STATE.entries
+        STATE.pending, STATE.entries, STATE.trace = [], {}, self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        STATE.pending, STATE.entries = self._outer
+        STATE.trace = None
+        self.restore()
+
+    def restore(self) -> None:
+        """Let everything outside be as it was."""
+        for tensor, before, requires_grad in self.updated.values():
+            tensor._node, tensor.requires_grad_flag = before, requires_grad
+        for tensor, gradient in self.gradients.values():
+            tensor._grad = gradient
+
+
+def watch(read: Callable[[], Any]) -> Any:
+    """What a function reads of the state of Python; a trace holds as long as it reads the same.
+
+    For what chooses between programs, such as whether a model is training.
+
+    >>> watch(lambda: 3)
+    3
+    """
+    value = read()
+    if STATE.trace is not None:
+        STATE.trace.guards.append((read, value))
+    return value

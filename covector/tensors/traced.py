@@ -1,0 +1,189 @@
+"""A traced function: its program, where the inputs come from, and where the results go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from sys import getrefcount
+from typing import Any
+
+from covector.ir import Compute
+from covector.native.memory import aligned_empty
+from covector.tensors import flush
+from covector.tensors.dtypes import Kind
+from covector.tensors.launch import Launch, array_of, is_free
+from covector.tensors.node import Node, leaf
+from covector.tensors.programs import compiled
+from covector.tensors.tensor import Tensor
+from covector.tensors.trace import ABSENT, Trace
+from covector.tensors.tree import Rebuild
+
+_node_of = attrgetter("_node")
+_ALONE = 4  # references to a node that one tensor alone holds: that, the nodes of a trace, a variable, and the count
+
+
+class Update:
+    """A tensor that a function updates: a hidden one, or argument number ``argument`` where that is not negative.
+
+    ``input`` is the number of the input of the program that is updated in place, or -1.
+    """
+
+    __slots__ = ("after", "argument", "before", "input", "result", "tensor")
+
+    def __init__(self, tensor: Tensor, argument: int, before: Node, after: Node) -> None:
+        self.tensor, self.argument, self.before, self.after = tensor, argument, before, after
+        self.input = self.result = -1
+
+    def target(self, tensors: Sequence[Tensor]) -> Tensor:
+        """The tensor that is updated in a call."""
+        return self.tensor if self.argument < 0 else tensors[self.argument]
+
+    def give(self, tensors: Sequence[Tensor], array: Any, address: int) -> None:
+        """Let the tensor hold a result."""
+        tensor = self.target(tensors)
+        _give(tensor, _result(self.after.kind, array, address))
+
+
+def _give(tensor: Tensor, node: Node) -> None:
+    node.owner = tensor._node.owner
+    tensor._node = node
+
+
+def _result(kind: Kind, array: Any, address: int = 0) -> Node:
+    node = leaf(kind, array)
+    node.address = address
+    return node
+
+
+class Traced:
+    """A trace as a program that can be called with other arguments of the same structure."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        arguments: Mapping[Node, int],
+        results: Sequence[Node],
+        updates: Sequence[Update],
+        rebuild: Rebuild,
+        held: Sequence[Any],
+    ) -> None:
+        self.guards, self.rebuild, self.updates = trace.guards, rebuild, list(updates)
+        self.held = held  # what the key tells apart by identity lives as long as the trace
+        self.watched: list[Any] = []
+        self.counts: list[int] = []
+        wanted = list(dict.fromkeys([*results, *(update.after for update in updates)]))
+        graph = flush.numbered(flush.ordered(wanted)) if wanted else flush.Numbered([], [], {})
+        assert graph is not None
+        wanted.sort(key=graph.numbers.__getitem__)
+        place = {node: number for number, node in enumerate(wanted)}
+        in_place = tuple(
+            (place[update.after], graph.numbers[update.before])
+            for update in updates
+            if update.before in graph.numbers and update.before.kind is update.after.kind
+        )
+        places = tuple(graph.numbers[node] for node in wanted)
+        self.compiled = compiled(flush.graph_of(graph.key, places, in_place))
+        linked = self.compiled.linked
+        self.results = [(linked.places[place[node]], node.kind) for node in results]
+        leaves = graph.leaves_at(linked.leaves)
+        self._sources(trace, arguments, leaves)
+        self._updates(place, leaves)
+        self.launch: Launch | None = None
+
+    def _sources(self, trace: Trace, arguments: Mapping[Node, int], leaves: list[Node]) -> None:
+        """Where each input comes from."""
+        self.nodes = list(leaves)
+        self.hidden: list[tuple[int, Tensor]] = []
+        self.fresh: list[tuple[int, Kind, Callable[[], Any]]] = []
+        self.arguments: list[tuple[int, int]] = []
+        for number, node in enumerate(leaves):
+            if node in arguments:
+                self.arguments.append((number, arguments[node]))
+            elif node.source is not None:
+                self.fresh.append((number, node.kind, node.source))
+            elif node in trace.noted and node not in trace.inside:
+                self.hidden.append((number, trace.noted[node]))
+            else:
+                self.nodes[number] = leaf(node.kind, array_of(node))
+        self.hidden_tensors = [tensor for _, tensor in self.hidden]
+        self.hidden_nodes = [leaves[number] for number, _ in self.hidden]
+
+    def _updates(self, place: Mapping[Node, int], leaves: list[Node]) -> None:
+        """Which inputs are updated in place."""
+        linked, outputs = self.compiled.linked, self.compiled.linked.program.outputs
+        inputs = {node: number for number, node in enumerate(leaves)}
+        for update in self.updates:
+            update.result = linked.places[place[update.after]]
+            output = outputs[update.result]
+            home = linked.in_place.get(output) if isinstance(output, Compute) else None
+            number = inputs.get(update.before, -1)
+            if home is not None and linked.program.inputs.index(home) == number:
+                update.input = number
+        self.in_place = [update for update in self.updates if update.input >= 0]
+        self.given = [update for update in self.updates if update.input < 0]
+        self.in_place_arguments = any(update.argument >= 0 for update in self.in_place)
+
+    def holds(self) -> bool:
+        """Whether what the trace took for granted still is so."""
+        return all(read() == value for read, value in self.guards)
+
+    def __call__(self, tensors: Sequence[Tensor]) -> Any:
+        """The result for arguments of the structure that was traced."""
+        with flush.LOCK:
+            nodes = self.nodes
+            current = list(map(_node_of, self.hidden_tensors))
+            if current != self.hidden_nodes:
+                self.hidden_nodes = current
+                for (number, _), node in zip(self.hidden, current, strict=True):
+                    nodes[number] = node
+                    if node.data is None:
+                        flush.force(node)
+                self.watched = []
+            del current
+            node = None
+            for number, kind, source in self.fresh:
+                nodes[number] = leaf(kind, source())
+            for number, argument in self.arguments:
+                nodes[number] = node = tensors[argument]._node
+                if node.data is None:
+                    flush.force(node)
+            launch = self.launch or self._first(nodes)
+            if self.in_place and (not self.watched or list(map(getrefcount, self.watched)) != self.counts):
+                self._make_room(tensors)
+            arrays, addresses = launch(nodes)
+            for update in self.given:
+                update.give(tensors, arrays[update.result], addresses[update.result])
+            returned = [Tensor(_result(kind, arrays[place], addresses[place])) for place, kind in self.results]
+            for number, _ in self.arguments:
+                nodes[number] = _NOTHING
+        return self.rebuild(returned)
+
+    def _first(self, nodes: list[Node]) -> Launch:
+        self.launch = Launch(self.compiled, [array_of(node) for node in nodes])
+        return self.launch
+
+    def _make_room(self, tensors: Sequence[Tensor]) -> None:
+        """See to it that nobody else holds what is updated in place, and remember how that looks."""
+        self.hidden_nodes = []
+        for update in self.in_place:
+            tensor = update.target(tensors)
+            node = tensor._node
+            if getrefcount(node) > _ALONE:
+                flush.flush()
+            if getrefcount(node) > _ALONE or not is_free(node.data):
+                data = aligned_empty(node.data.shape, node.data.dtype)
+                data[...] = node.data
+                node = leaf(node.kind, data)
+                _give(tensor, node)
+                self.nodes[update.input] = node
+        self.hidden_nodes = list(map(_node_of, self.hidden_tensors))
+        if not self.in_place_arguments:
+            held = [self.nodes[update.input] for update in self.in_place]
+            arrays = [node.data for node in held]
+            self.watched = [*held, *arrays, *(array if array.base is None else array.base for array in arrays)]
+            del held, arrays
+            node = tensor = None  # type: ignore[assignment]
+            self.counts = list(map(getrefcount, self.watched))
+
+
+_NOTHING = leaf(Kind((), "bool"), ABSENT)  # type: ignore[arg-type]
