@@ -22,6 +22,7 @@ from covector.codegen.contraction_blocking import choose_blocking
 from covector.codegen.contraction_frame import Epilogue, Frame, Place
 from covector.codegen.contraction_packed import PackedLoops
 from covector.codegen.contraction_spec import ContractionSpec, specify
+from covector.codegen.contraction_stretches import StretchLoops, find_stretches, runs_along
 from covector.codegen.contraction_taps import TapLoops, has_taps
 from covector.ir import Affine
 
@@ -51,4 +52,7 @@ def _writer(module: Module, name: str, spec: ContractionSpec, epilogue: Epilogue
     """What writes the loops that suit a contraction."""
     if has_taps(spec, module.target):
         return TapLoops(module, name, spec, epilogue)
+    found = find_stretches(spec, module.target)
+    if found is not None and runs_along(found, module.target, finishes=epilogue is not None):
+        return StretchLoops(module, name, found, epilogue)
     return PackedLoops(module, name, spec, choose_blocking(spec, module.target), epilogue)

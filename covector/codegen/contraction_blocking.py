@@ -122,10 +122,14 @@ def choose_tile(dtype: str, rows: int, columns: int, target: Target) -> Tile:
     found = []
     for vectors in (1, 2, 3, 4, 6, 8, 16):
         for height in range(1, min(rows, (held - 1) // vectors - 1) + 1):
-            if height * vectors + vectors + 1 > held or (vectors - 1) * width >= columns:
-                continue
-            cycles = max(height * vectors / 2, (height + vectors) / 2, 4)
-            tiles = -(-rows // height) * -(-columns // (vectors * width))
-            found.append((tiles * cycles, tiles, -height, vectors))
-    _, _, height, vectors = min(found)
-    return Tile(dtype, -height, vectors)
+            if height * vectors + vectors < held and (vectors - 1) * width < columns:
+                tile = Tile(dtype, height, vectors)
+                tiles = -(-rows // height) * -(-columns // (vectors * width))
+                found.append((tile_cycles(tile, rows, columns, target), tiles, -height, tile))
+    return min(found, key=lambda choice: choice[:3])[3]
+
+
+def tile_cycles(tile: Tile, rows: int, columns: int, target: Target) -> float:
+    """The cycles that every step takes in all tiles."""
+    cycles = max(tile.rows * tile.vectors / 2, (tile.rows + tile.vectors) / 2, 4)
+    return cycles * -(-rows // tile.rows) * -(-columns // tile.lanes(target))

@@ -115,16 +115,16 @@ class Frame(ABC):
         begin, end = Value(builder, "%begin", "int64"), Value(builder, "%end", "int64")
         with builder.when(begin < end):
             self.prepare()
-            if self.spec.outer:
-                self._over_outer(begin, end)
-            else:
-                self.panels(self.base(0), begin, end, 0, 0)
+            self.range(begin, end)
         builder.emit("ret void")
         return builder.text("")
 
-    def _over_outer(self, begin: Value, end: Value) -> None:
-        """Panels from ``begin`` to ``end``, counted on over all values of the outer indices."""
+    def range(self, begin: Value, end: Value) -> None:
+        """Write the panels from ``begin`` to ``end``, which are counted on over all values of the outer indices."""
         builder, size = self.builder, self.sharing.size
+        if not self.spec.outer:
+            self.panels(self.base(0), begin, end, 0, 0)
+            return
         count = quotient(builder, self.value(self.sharing.group.extent) + (size - 1), size)
         first, last = quotient(builder, begin, count), quotient(builder, end - 1, count)
         with builder.loop(value_of(builder, first), value_of(builder, last) + 1) as outer:

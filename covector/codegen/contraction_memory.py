@@ -18,6 +18,11 @@ def load(builder: Builder, address: str, dtype: str, width: int) -> Value:
     return builder.instruction(f"load {type_of(dtype, width)}, ptr {address}, align {BYTES[dtype]}", dtype, width)
 
 
+def store(builder: Builder, value: Value, address: str) -> None:
+    """A vector to memory."""
+    builder.emit(f"store {value}, ptr {address}, align {BYTES[value.dtype]}")
+
+
 def load_masked(builder: Builder, address: str, mask: Value, dtype: str) -> Value:
     """A vector from memory, zero where the mask is false: nothing is read there."""
     kind, name = type_of(dtype, mask.width), f"llvm.masked.load.{suffix_of(dtype, mask.width)}.p0"

@@ -113,8 +113,8 @@ def specify(product: Product, kept: Mapping[Tensor, Sequence[int]] | None = None
         groups: list[Group] = []
         for index in chosen:
             group = Group((index,), index.extent, left.stride(index), right.stride(index), target.stride(index))
-            joined = _joined(groups[-1], group, bounded) if groups else None
-            groups = [*groups[:-1], joined] if joined else [*groups, group]
+            longer = joined(groups[-1], group, bounded) if groups else None
+            groups = [*groups[:-1], longer] if longer else [*groups, group]
         return groups
 
     row_groups, column_groups = merged(rows), merged(columns)
@@ -178,7 +178,7 @@ def _walked(group: Group, bounded: frozenset[Node]) -> tuple[bool, bool, int]:
     return free, unit, group.extent.constant if group.extent.is_constant else 1 << 62
 
 
-def _joined(slow: Group, fast: Group, bounded: frozenset[Node]) -> Group | None:
+def joined(slow: Group, fast: Group, bounded: frozenset[Node]) -> Group | None:
     """Two groups as one, where every tensor holds the second behind each element of the first."""
     if any(
         getattr(slow, tensor) is not getattr(fast, tensor) * fast.extent for tensor in ("left", "right", "target")

@@ -1,0 +1,261 @@
+"""The loops of a contraction whose vectors run along the sum: long sums, few rows and columns.
+
+This is the adjoint of a convolution in its filter (for each tap the images are read where they are, with a table of
+masks for what is outside), the product of a matrix and a vector, and a product of two matrices that both hold the
+summed index in order where packing would not pay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from covector.codegen.builder import Module, Value
+from covector.codegen.contraction_blocking import UNKNOWN, choose_tile, tile_cycles
+from covector.codegen.contraction_dot import MASK_BYTES, dot_kernel
+from covector.codegen.contraction_frame import Base, Corner, Epilogue, Frame, Sharing, Values
+from covector.codegen.contraction_integers import (
+    Condition,
+    Integer,
+    both,
+    constant_of,
+    decode,
+    either,
+    equal,
+    flat,
+    least,
+    negation,
+    not_less,
+    steps,
+    truth,
+    value_of,
+    when,
+)
+from covector.codegen.contraction_micro import Tile, registers
+from covector.codegen.contraction_operand import Bounds
+from covector.codegen.contraction_pack import address
+from covector.codegen.contraction_spec import ONE, ZERO, ContractionSpec, Group
+from covector.codegen.target import Target
+from covector.codegen.types import BYTES
+from covector.ir import Index
+from covector.ir.affine import atoms
+
+CACHE = 1 << 19
+"""The bytes of both operands that are worked on at a time."""
+
+TABLE = 1 << 17
+"""The most bytes of the table of masks."""
+
+TOTALS = 80
+"""The cycles that adding up the lanes of a tile takes."""
+
+TRANSPOSED = 0.25
+"""The cycles that transposing an element takes."""
+
+NOTHING = Group((), ONE)
+"""A group of no indices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """A contraction whose columns have no bounds: the sum runs ``along`` memory, over all values of ``slow`` groups.
+
+    ``taps`` are the outer indices on which the bounds depend.
+    """
+
+    spec: ContractionSpec
+    along: Group
+    slow: tuple[Group, ...]
+    taps: tuple[Index, ...]
+
+
+def find_stretches(spec: ContractionSpec, target: Target) -> Stretches | None:
+    """The contraction in stretches, or None where it is none."""
+    if spec.left_bounds and not spec.right_bounds:
+        spec = _mirrored(spec)
+    bounded = {atom for bound in spec.right_bounds for atom in atoms(bound.position)}
+    along = next((group for group in spec.inner if group.left is ONE and group.right is ONE), None)
+    slow = tuple(group for group in spec.inner if group is not along and group != NOTHING)
+    if along is None or spec.left_bounds or any(not bounded.isdisjoint(group.indices) for group in slow):
+        return None
+    side = [group for group in (*spec.outer, spec.columns) if group.left is ZERO and group.target is not ZERO]
+    free = [group for group in side if bounded.isdisjoint(group.indices)]
+    columns = max(free, key=_length, default=NOTHING)
+    outer = tuple(group for group in (*spec.outer, spec.columns) if group is not columns and group.indices)
+    taps = tuple(index for group in outer for index in group.indices if index in bounded)
+    found = Stretches(replace(spec, outer=outer, columns=columns), along, slow, taps)
+    return found if not spec.right_bounds or (target.scales and 0 < _table_bytes(found, target) <= TABLE) else None
+
+
+def _mirrored(spec: ContractionSpec) -> ContractionSpec:
+    """The contraction with rows and columns exchanged."""
+
+    def turned(group: Group) -> Group:
+        return replace(group, left=group.right, right=group.left)
+
+    return replace(
+        spec,
+        outer=tuple(turned(group) for group in spec.outer),
+        rows=turned(spec.columns),
+        columns=turned(spec.rows),
+        inner=tuple(turned(group) for group in spec.inner),
+        left=spec.right,
+        right=spec.left,
+        left_bounds=spec.right_bounds,
+        right_bounds=spec.left_bounds,
+        swapped=not spec.swapped,
+    )
+
+
+def _length(group: Group) -> int:
+    return UNKNOWN if (extent := constant_of(group.extent)) is None else extent
+
+
+def _table_bytes(found: Stretches, target: Target) -> int:
+    """The bytes of the table of masks; 0 where that is not known."""
+    extent = constant_of(found.along.extent, *(index.extent for index in found.taps))
+    length = constant_of(found.along.extent)
+    if extent is None or not length:
+        return 0
+    return extent // length * -(-length // target.lanes(found.spec.dtype)) * MASK_BYTES
+
+
+def choose_dot_tile(dtype: str, rows: int, columns: int, target: Target) -> tuple[Tile, float]:
+    """The tile that takes the fewest cycles for all rows and columns, and how many those are for each step.
+
+    >>> choose_dot_tile("float32", 64, 64, Target(64))[0]
+    Tile(dtype='float32', rows=4, vectors=5)
+    """
+    held, found = registers(target), []
+    for height in range(1, min(rows, 8) + 1):
+        for breadth in range(1, min(columns, 8) + 1):
+            if height * breadth + height + breadth < held:
+                cycles = max(height * breadth / 2, (height + 1.5 * breadth) / 2, 4)
+                tiles = -(-rows // height) * -(-columns // breadth)
+                found.append((tiles * cycles, tiles, height, breadth))
+    cycles, _, height, breadth = min(found)
+    return Tile(dtype, height, breadth), cycles
+
+
+def runs_along(found: Stretches, target: Target, *, finishes: bool) -> bool:
+    """Whether vectors along the sum take fewer cycles than packing and vectors along the columns.
+
+    An epilogue (where it ``finishes`` results) needs columns that the target holds one behind the other.
+    """
+    spec = found.spec
+    if finishes and spec.columns.target is not ONE:
+        return False
+    if spec.right_bounds:
+        return True
+    if spec.outer or found.slow:
+        return False
+    rows, columns, length = (max(_length(group), 1) for group in (spec.rows, spec.columns, found.along))
+    tile, cycles = choose_dot_tile(spec.dtype, rows, columns, target)
+    tiles = -(-rows // tile.rows) * -(-columns // tile.vectors)
+    along = cycles * -(-length // target.lanes(spec.dtype)) + tiles * TOTALS
+    across = tile_cycles(choose_tile(spec.dtype, rows, columns, target), rows, columns, target)
+    return along < (across + columns * TRANSPOSED) * length
+
+
+class StretchLoops(Frame):
+    """Writes the function."""
+
+    def __init__(self, module: Module, name: str, found: Stretches, epilogue: Epilogue | None) -> None:
+        super().__init__(module, name, found.spec, epilogue)
+        spec, target = found.spec, module.target
+        self.found, self.masked = found, bool(spec.right_bounds)
+        rows, columns = max(_length(spec.rows), 1), max(_length(spec.columns), 1)
+        self.tile, _ = choose_dot_tile(spec.dtype, rows, columns, target)
+        self.micro = dot_kernel(module, self.tile, masked=self.masked)
+        self.sharing = Sharing(spec.rows, self.tile.rows)
+        if not spec.outer and rows // self.tile.rows < columns // self.tile.vectors:
+            self.sharing = Sharing(spec.columns, self.tile.vectors)
+        size = BYTES[spec.dtype] * max(_length(found.along), 1) * (rows + columns)
+        self.stretch = found.slow[-1] if found.slow else NOTHING
+        self.chunk = max(1, CACHE // size)
+        self.is_first: Condition = True
+        self.is_last: Condition = True
+        self.count: Integer = 1
+        self.places: tuple[Integer, Integer] = (0, 0)
+        self.scratch = _table_bytes(found, target) if self.masked else 0
+
+    def prepare(self) -> None:
+        """Write the table of masks, for every tap and every vector of a stretch."""
+        if not self.masked:
+            return
+        builder, width = self.builder, self.builder.module.target.lanes(self.spec.dtype)
+        length, taps = self.found.along.extent.constant, constant_of(*(index.extent for index in self.found.taps)) or 1
+        vectors = -(-length // width)
+        with steps(builder, 0, vectors) as vector:
+            here = Bounds(builder, self.found.along, vector * width, width, self.values)
+            with steps(builder, 0, taps) as tap:
+                known = {**self.values, **decode(builder, tap, self.found.taps, self.values)}
+                mask = here.inside(self.spec.right_bounds, known) & here.there
+                bits = builder.pointer(f"bitcast {mask} to i{width}")
+                place = value_of(builder, (tap * vectors + vector) * MASK_BYTES)
+                builder.emit(f"store i{width} {bits}, ptr {address(builder, '%scratch', place)}")
+
+    def range(self, begin: Value, end: Value) -> None:
+        """All panels for each part of the sum, so that both operands stay in the cache for one."""
+        builder, slow = self.builder, self.found.slow[:-1]
+        count: Integer = 1
+        for group in slow:
+            count = count * self.value(group.extent)
+        stretches = self.value(self.stretch.extent)
+        with steps(builder, 0, count) as outside, steps(builder, 0, stretches, self.chunk) as first:
+            digits = decode(builder, outside, [index for group in slow for index in group.indices], self.values)
+            left, right = first * self.value(self.stretch.left), first * self.value(self.stretch.right)
+            for group in slow:
+                number = flat(builder, group.indices, digits, self.values)
+                left, right = left + number * self.value(group.left), right + number * self.value(group.right)
+            self.places, self.count = (left, right), least(builder, stretches - first, self.chunk)
+            self.is_first = both(equal(outside, 0), equal(first, 0))
+            self.is_last = both(not_less(outside + 1, count), not_less(first + self.chunk, stretches))
+            super().range(begin, end)
+
+    def panels(self, base: Base, low: Integer, high: Integer, outer: Integer, first: Integer) -> None:
+        """The tiles of a range of panels, for one value of the outer indices."""
+        builder, tile, spec = self.builder, self.tile, self.spec
+        rows, columns = self.value(spec.rows.extent), self.value(spec.columns.extent)
+        of_rows = self.sharing.group is spec.rows
+        whole, shared = (columns, rows) if of_rows else (rows, columns)
+        part = low * self.sharing.size, least(builder, high * self.sharing.size, shared)
+        (row_low, row_high), (column_low, column_high) = (part, (0, whole)) if of_rows else ((0, whole), part)
+        if isinstance(whole, int) and whole == 0:
+            return
+        with (
+            when(builder, not_less(whole, 1)),
+            steps(builder, row_low, row_high, tile.rows) as row,
+            steps(builder, column_low, column_high, tile.vectors) as column,
+        ):
+            count = least(builder, row_high - row, tile.rows)
+            self._tile(base, Corner(row, count, column, least(builder, column_high - column, tile.vectors)))
+
+    def _tile(self, base: Base, corner: Corner) -> None:
+        builder, spec, size = self.builder, self.spec, self.size
+        sides = ((spec.rows.left, spec.columns.right), (self.stretch.left, self.stretch.right))
+        (row, column), (left_stretch, right_stretch) = ((self.value(a), self.value(b)) for a, b in sides)
+        left = self.at(base.left, self.places[0] + corner.row * row)
+        right = self.at(base.right, self.places[1] + corner.column * column)
+        line, lane = self.value(spec.rows.target), self.value(spec.columns.target)
+        offset = corner.row * line + corner.column * lane
+        target = self.at(base.target, offset)
+        adds = either(spec.accumulate, negation(self.is_first))
+        arguments = [
+            f"ptr {left}, {self.numbers(row * size, left_stretch * size)}",
+            f"ptr {right}, {self.numbers(column * size, right_stretch * size)}",
+            self.numbers(self.value(self.found.along.extent), self.count),
+            f"ptr {target}, {self.numbers(line * size, lane * size, corner.rows, corner.lanes)}",
+            f"{truth(builder, adds)}, {self.scale()}",
+            *([f"ptr {self._table(base.values)}"] if self.masked else []),
+        ]
+        builder.emit(f"call void @{self.micro}({', '.join(arguments)})")
+        if self.epilogue is not None and self.is_last is not False:
+            with when(builder, self.is_last):
+                self.finish(base, corner, target, line, base.element + offset)
+
+    def _table(self, values: Values) -> str:
+        """The masks for the values of the outer indices."""
+        builder, width = self.builder, self.builder.module.target.lanes(self.spec.dtype)
+        tap = flat(builder, self.found.taps, values, self.values)
+        vectors = -(-self.found.along.extent.constant // width)
+        return address(builder, "%scratch", value_of(builder, tap * (vectors * MASK_BYTES)))
