@@ -104,6 +104,7 @@ __all__ = [
     "expand_dims",
     "expm1",
     "eye",
+    "fit",
     "flatten",
     "flip",
     "float32",
@@ -135,6 +136,7 @@ __all__ = [
     "less_equal",
     "linear",
     "linspace",
+    "load",
     "log",
     "log1p",
     "log_sigmoid",
@@ -191,6 +193,7 @@ __all__ = [
     "rotary_embedding",
     "row_parallel_linear",
     "rsqrt",
+    "save",
     "sigmoid",
     "sign",
     "silu",
@@ -245,6 +248,9 @@ _HOMES = {
     "Derived": "covector.derivation.derivation",
     "Tensor": "covector.tensors.tensor",
     "derive": "covector.derivation.derivation",
+    "fit": "covector.data.fit",
+    "load": "covector.data.weights",
+    "save": "covector.data.weights",
 }
 _DTYPES = {"bool": "bool_", "int32": "int32", "int64": "int64", "float32": "float32", "float64": "float64"}
 _MODULES = {

@@ -34,11 +34,12 @@ LAYERS: list[tuple[str, ...]] = [
     ("matrix",),
     ("export",),
     ("derivation",),
+    ("jacobians",),
     ("checker",),
     ("notes",),
     ("cli",),
 ]
-IMPORTED_IN_FUNCTIONS = {"IPython", "jax", "matplotlib", "torch"}  # optional packages; everything else at the top
+IMPORTED_IN_FUNCTIONS = {"IPython", "jax", "matplotlib", "scipy", "torch"}  # optional packages; everything else at the top
 IMPORTED_BY_NAME = {"covector"}  # the modules that may use import_module
 LOADED_BY_PYTEST = {"covector.checker.pytest_checks", "covector.checker.pytest_plugin"}  # where pytest is, of course
 MOST_LINES = 450

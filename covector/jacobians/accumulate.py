@@ -30,8 +30,8 @@ Store = Callable[[tuple[Term, ...], Groups, str], tuple[Term, ...]]
 def entries(program: Program, output: Tensor, wrt: Tensor, store: Store) -> tuple[Groups, tuple[Term, ...]]:
     """The terms of ``∂output/∂wrt``.
 
-    Raises `DtypeError` where one of the two is not of a floating dtype, and `CovectorError` where a statement on the way
-    has no element form.
+    Raises `DtypeError` where one of the two is not of a floating dtype, and `CovectorError` where a statement on the
+    way has no element form.
     """
     for tensor in (wrt, output):
         if not is_float(tensor.dtype):

@@ -110,8 +110,11 @@ def _size(indices: tuple[Index, ...]) -> int:
     return prod(index.extent.constant for index in indices)
 
 
-def solve_dense(blocks: Array, right: Array) -> tuple[Array, Array]:
-    """The solutions with dense blocks, and the logarithm of each determinant; raises `SingularError`."""
+def solve_dense(blocks: Array, right: Array, scale: Array | None = None) -> tuple[Array, Array]:
+    """The solutions with dense blocks, and the logarithm of each determinant; raises `SingularError`.
+
+    ``scale`` is how large the numbers were that the blocks were computed from, where that is more than their own norm.
+    """
     if not np.isfinite(blocks).all():
         raise SingularError("this Jacobian holds infinite elements or nan, so no system with it can be solved")
     try:
@@ -119,7 +122,8 @@ def solve_dense(blocks: Array, right: Array) -> tuple[Array, Array]:
     except np.linalg.LinAlgError:
         raise _singular(blocks) from None
     with np.errstate(all="ignore"):
-        grown = np.linalg.norm(blocks, axis=(1, 2)) * np.linalg.norm(found, axis=(1, 2))
+        norms = np.linalg.norm(blocks, axis=(1, 2)) if scale is None else scale
+        grown = norms * np.linalg.norm(found, axis=(1, 2))
         limit = CONDITION / np.finfo(blocks.dtype).eps * np.linalg.norm(right, axis=(1, 2))
     if not np.isfinite(found).all() or (grown > limit).any():
         raise _singular(blocks)

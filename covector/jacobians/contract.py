@@ -10,12 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from covector.calculus.build import MUL, factors_of, mul, total
-from covector.calculus.canonical import canonical
-from covector.ir import Affine, Apply, Compute, Expr, Index, Literal, Program, Read, Reduce, as_affine, children, rebuild
+from covector.ir import (
+    Affine,
+    Apply,
+    Compute,
+    Expr,
+    Index,
+    Literal,
+    Program,
+    Read,
+    Reduce,
+    as_affine,
+    children,
+    rebuild,
+)
 from covector.ir.affine import free, order
 from covector.ir.tensor import program_of
 from covector.ir.walk import rename_bound, unshadowed
-from covector.jacobians.factorise import Part, Sizes, absorbed
+from covector.jacobians.factorise import Part, Sizes, absorbed, array_key
 
 
 def lowered(program: Program, sizes: Sizes) -> Program:
@@ -95,7 +107,7 @@ class _Lowering:
         if isinstance(expr, (Read, Literal, Affine)):
             return expr
         over = tuple(sorted(free(expr), key=order))
-        key = canonical(total(over, expr))
+        key = array_key(expr, over)
         if key not in self.apart:
             self.apart[key] = Compute(self.name(), over, rename_bound(expr, frozenset(over)), self.cast)
         return Read(self.apart[key], tuple(map(as_affine, over)))

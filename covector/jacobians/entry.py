@@ -100,7 +100,7 @@ def hessian(
 def hvp(
     forward: Forward, argnums: int = 0, *, wrt: str | None = None, shapes: Shapes | None = None
 ) -> Callable[..., Array]:
-    """What gives the product of the Hessian with a vector, the last argument, without the Hessian: forward over reverse.
+    """What gives the Hessian times a vector, which is the last argument, by forward over reverse.
 
     >>> import covector as cv
     >>> cv.hvp("y = sum[i](x[i]**3)")(np.array([1.0, 2.0]), np.array([1.0, 1.0]))

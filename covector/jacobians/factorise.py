@@ -15,7 +15,7 @@ from math import prod
 from covector.calculus.arithmetic import with_coefficient
 from covector.calculus.build import add, mul, total
 from covector.calculus.canonical import canonical
-from covector.ir import Bracket, Compute, Expr, Index, Input, Literal, Read, Tensor, as_affine, walk
+from covector.ir import Bracket, Compute, Expr, Index, Input, Literal, Read, Tensor, as_affine, substitute, walk
 from covector.ir.affine import free
 from covector.ir.walk import rename_bound
 from covector.jacobians.terms import Groups, Term, collected
@@ -74,7 +74,7 @@ class Stored:
         positions = tuple(map(as_affine, over))
         if isinstance(expr, Read) and expr.tensor.dtype == self.cast and all(p.index for p in expr.positions):
             return expr
-        key = canonical(total(over, expr)) if over else canonical(expr)
+        key = array_key(expr, over)
         if key not in self.found:
             body = rename_bound(expr, frozenset(over))
             self.found[key] = Compute(self._name(), over, body, self.cast)
@@ -87,6 +87,13 @@ class Stored:
         name = f"{self.prefix}{number}"
         self.taken.add(name)
         return name
+
+
+def array_key(expr: Expr, over: tuple[Index, ...]) -> Expr:
+    """What two expressions share that make the same array over indices in order, whatever the indices are called."""
+    renamed = {index: as_affine(Index(f"_{place}", index.extent)) for place, index in enumerate(over)}
+    result: Expr = canonical(substitute(expr, renamed))
+    return result
 
 
 def factorised(terms: Iterable[Term], groups: Groups, sizes: Sizes, stored: Stored) -> tuple[Term, ...]:
@@ -218,4 +225,3 @@ def sources(terms: Iterable[Term]) -> tuple[Tensor, ...]:
     """The tensors that terms read, each once: the stored factors, and integers in positions."""
     reads = (node.tensor for term in terms for node in walk(term.expr) if isinstance(node, Read))
     return tuple(dict.fromkeys(reads))
-

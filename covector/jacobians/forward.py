@@ -13,6 +13,7 @@ from covector.errors import CovectorError, DtypeError, NotationError, UnknownNam
 from covector.frontend import read_program, trace
 from covector.ir import DTYPES, Program
 from covector.jacobians.form import Extents
+from covector.jacobians.run import contiguous
 from covector.run.extents import bind_extents
 from covector.run.reference import Array
 
@@ -24,8 +25,9 @@ class Source:
     """A forward that is still to be given its arrays."""
 
     def __init__(self, forward: Forward, shapes: Shapes | None = None) -> None:
-        if not (isinstance(forward, (str, Program)) or callable(forward)):
-            message = f"a forward is a program as text or a Python function, not {type(forward).__name__}"
+        given: object = forward
+        if not (isinstance(given, (str, Program)) or callable(given)):
+            message = f"a forward is a program as text or a Python function, not {type(given).__name__}"
             raise NotationError(message, hint='cv.jacobian("y[i] = x[i]**2")')
         self.forward = read_program(forward, shapes) if isinstance(forward, str) else forward
         self._traced = lru_cache(maxsize=64)(self._trace)
@@ -95,7 +97,7 @@ def _cast(name: str, array: Array, dtype: str) -> Array:
     if array.dtype.kind == "f" and not dtype.startswith("float") and array.size:
         hint = f"{name} is {dtype}: convert it on purpose, {name}.astype({dtype!r})"
         raise DtypeError(f"{name} is given floats ({array.dtype}), where integers are wanted", hint=hint)
-    return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
+    return contiguous(array.astype(dtype, copy=False))
 
 
 def _declaration(name: str, array: Array) -> str:

@@ -17,7 +17,7 @@ from covector.jacobians import products, solve, sparse
 from covector.jacobians.form import Extents, Form, Recipe, recipe, with_numbers
 from covector.jacobians.operator import Operator
 from covector.jacobians.plan import BUDGET, Plan, bytes_text, check_dense, plan_of
-from covector.jacobians.run import run
+from covector.jacobians.run import contiguous, run
 from covector.jacobians.show import element_text, latex_text
 from covector.jacobians.slices import Selection
 from covector.jacobians.structure import Structure, structure
@@ -33,7 +33,7 @@ Shown = tuple[Groups, Expr]
 class Jacobian:
     """``∂y/∂x``: a generalised matrix whose rows have the shape of y and whose columns have that of x.
 
-    It is held as an element form, a sum of products of deltas and of stored factors, each of the size of its information.
+    It is held as an element form, a sum of products of deltas and of stored factors, each no larger than what it says.
 
     >>> import covector as cv
     >>> J = cv.jacobian("y[i] = x[i]**2")(np.array([1.0, 2.0, 3.0]))
@@ -65,11 +65,13 @@ class Jacobian:
         operator: Operator | None = None,
         shown: Shown | None = None,
     ) -> Jacobian:
-        """The Jacobian that a recipe makes of arrays, unless its factors are over the budget and there is another way."""
+        """The Jacobian that a recipe makes of arrays; where its factors are over the budget, one by products."""
         plan = plan_of(found, dict(extents), budget)
         if plan.choice == "chunked":
             if operator is None:
-                message = f"the factors would take {bytes_text(plan.nbytes)}, more than the budget of {bytes_text(budget)}"
+                message = (
+                    f"the factors would take {bytes_text(plan.nbytes)}, more than the budget of {bytes_text(budget)}"
+                )
                 raise BudgetError(message, hint="multiply with vectors one after the other: J1 @ (J2 @ v)")
             return cls(with_numbers(found.form, extents), {}, plan, operator, shown)
         computed = dict(zip(found.program.outputs, run(found.program, arrays, dict(extents)), strict=True))
@@ -136,9 +138,9 @@ class Jacobian:
         order = (*range(leading, cotangent.ndim), *range(leading))
         if self._operator is not None:
             return self._operator.backward(cotangent)
-        found = self.T._apply(np.ascontiguousarray(cotangent.transpose(order)))
+        found = self.T._apply(contiguous(cotangent.transpose(order)))
         axes = len(self.input_shape)
-        return np.ascontiguousarray(found.transpose((*range(axes, axes + leading), *range(axes))))
+        return contiguous(found.transpose((*range(axes, axes + leading), *range(axes))))
 
     def _apply(self, vector: Array) -> Array:
         axes = len(self.input_shape)
@@ -154,7 +156,9 @@ class Jacobian:
 
     def _compose(self, other: Jacobian) -> Jacobian:
         if self.input_shape != other.output_shape:
-            message = f"J1 @ J2: the input of J1 has the shape {self.input_shape}, the output of J2 {other.output_shape}"
+            message = (
+                f"J1 @ J2: the input of J1 has the shape {self.input_shape}, the output of J2 {other.output_shape}"
+            )
             raise ShapeError(message, hint="the chain rule multiplies ∂z/∂y with ∂y/∂x")
         found = products.composed(self.form, other.form)
         return self._made(found, {**self._factors("F"), **other._factors("G")})
@@ -254,11 +258,11 @@ class Jacobian:
     # Solving
 
     def solve(self, right: Any) -> Array:
-        """``x`` with ``J @ x = right``, by the structure: element by element, Kronecker factor by Kronecker factor, block
-        by block, or with what has low rank by the formula of Woodbury.
+        """``x`` with ``J @ x = right``, by the structure: element by element, one Kronecker factor after the other,
+        block by block, or with what has low rank by the formula of Woodbury.
 
-        Raises `SingularError` where there is no one such x, `BudgetError` where only a dense array over the budget would
-        do, and `ShapeError` where the groups differ in size.
+        Raises `SingularError` where there is no one such x, `BudgetError` where only a dense array over the budget
+        would do, and `ShapeError` where the groups differ in size.
 
         >>> import covector as cv
         >>> H = cv.hessian("y = sum[i](x[i]**4)")(np.array([1.0, 2.0]))
@@ -309,7 +313,9 @@ class Jacobian:
 
     def _square(self, what: str) -> None:
         if self.output_shape != self.input_shape:
-            message = f"{what} wants an output of the input's shape: they are {self.output_shape} and {self.input_shape}"
+            message = (
+                f"{what} wants an output of the input's shape: they are {self.output_shape} and {self.input_shape}"
+            )
             raise ShapeError(message)
 
     def _array(self, value: Any) -> Array:
@@ -319,7 +325,7 @@ class Jacobian:
             raise ShapeError(f"a Jacobian is multiplied with an array: {error}") from None
         if array.dtype.kind not in "fiub":
             raise DtypeError(f"a Jacobian of {self.dtype} is multiplied with numbers, not with {array.dtype}")
-        return np.ascontiguousarray(array, dtype=self.dtype).reshape(array.shape)
+        return contiguous(array.astype(self.dtype, copy=False))
 
     def _shape(self, indices: tuple[Index, ...]) -> Shape:
         return tuple(evaluate_extent(index.extent, {}) for index in indices)

@@ -15,7 +15,7 @@ from covector.calculus.reverse import gradients
 from covector.calculus.rules import simplify
 from covector.ir import Compute, Input, Program, Tensor
 from covector.ir.tensor import program_of, read_tensors
-from covector.jacobians.run import run
+from covector.jacobians.run import contiguous, run
 from covector.run.reference import Array
 
 
@@ -35,37 +35,39 @@ class Operator:
         """``J @ v``; further axes of v are carried along."""
         found = tangent_program(self.program, self.wrt)
         axes = len(self.input_shape)
-        columns = vector.reshape(*self.input_shape, -1)
-        results = [self._run(found, np.ascontiguousarray(columns[..., n])) for n in range(columns.shape[-1])]
+        columns = vector.reshape((*self.input_shape, -1))
+        results = [self._run(found, contiguous(columns[..., n]), self.output_shape) for n in range(columns.shape[-1])]
         stacked = np.stack(results, axis=-1) if results else np.zeros((*self.output_shape, 0), vector.dtype)
-        return self.sign * stacked.reshape(*self.output_shape, *vector.shape[axes:])
+        return self.sign * stacked.reshape((*self.output_shape, *vector.shape[axes:]))
 
     def backward(self, cotangent: Array) -> Array:
         """``u @ J``; axes of u before the output's are carried along."""
         found = cotangent_program(self.program, self.wrt)
         leading = cotangent.shape[: cotangent.ndim - len(self.output_shape)]
-        rows = cotangent.reshape(-1, *self.output_shape)
-        results = [self._run(found, row) for row in rows]
+        rows = cotangent.reshape((-1, *self.output_shape))
+        results = [self._run(found, row, self.input_shape) for row in rows]
         stacked = np.stack(results) if results else np.zeros((0, *self.input_shape), cotangent.dtype)
-        return self.sign * stacked.reshape(*leading, *self.input_shape)
+        return self.sign * stacked.reshape((*leading, *self.input_shape))
 
     def rows(self, start: int, stop: int) -> Array:
         """The dense rows of some entries of the first output axis."""
         count = prod(self.output_shape[1:])
         units = np.zeros(((stop - start) * count, prod(self.output_shape)))
         units[np.arange(len(units)), np.arange(start * count, stop * count)] = 1
-        found = self.backward(units.reshape(-1, *self.output_shape))
+        found = self.backward(units.reshape((-1, *self.output_shape)))
         return found.reshape(stop - start, *self.output_shape[1:], *self.input_shape)
 
     def negated(self) -> Operator:
         """The operator of the Jacobian with its sign turned."""
         return replace(self, sign=-self.sign)
 
-    def _run(self, found: tuple[Program, str] | None, vector: Array) -> Array:
+    def _run(self, found: tuple[Program, str] | None, vector: Array, shape: tuple[int, ...]) -> Array:
         if found is None:
-            return np.zeros(self.output_shape)
+            return np.zeros(shape)
         program, name = found
-        return run(program, {**self.arrays, name: vector}, self.extents)[0]
+        if not name:
+            return run(program, self.arrays, self.extents)[0] * vector
+        return run(program, {**self.arrays, name: contiguous(vector)}, self.extents)[0]
 
 
 @lru_cache(maxsize=256)
@@ -89,12 +91,15 @@ def tangent_program(program: Program, wrt: Tensor) -> tuple[Program, str] | None
 
 @lru_cache(maxsize=256)
 def cotangent_program(program: Program, wrt: Tensor) -> tuple[Program, str] | None:
-    """The program that computes the cotangent of ``wrt``, and the name of its input that is the output's cotangent."""
+    """The program that computes the cotangent of ``wrt``, and the name of its input that is the output's cotangent.
+
+    That of a number is 1, and its name is empty. None where the output does not depend on ``wrt``.
+    """
     found = gradients(program, [wrt])
-    if found.cotangents[wrt] is None or found.seed is None:
+    if found.cotangents[wrt] is None:
         return None
     derived = found.gradient_program([wrt])
-    return program_of(derived.outputs, derived.inputs), found.seed.name
+    return program_of(derived.outputs, derived.inputs), found.seed.name if found.seed else ""
 
 
 def _unused(name: str, taken: set[str]) -> str:
@@ -102,5 +107,3 @@ def _unused(name: str, taken: set[str]) -> str:
         name += "_"
     taken.add(name)
     return name
-
-

@@ -124,7 +124,7 @@ def scattered(form: Form, term: Term, order: tuple[tuple[int, ...], tuple[int, .
     found = support(term, form.groups)
     rows, columns = (_flat(p, sizes) for p, sizes in zip((found.rows, found.columns), order, strict=True))
     value = mul(*found.factors) if found.factors else as_affine(1)
-    body = simplify(Term(found.coefficient, found.guards, (value,), found.bound).expr)
+    body = simplify(Term(found.coefficient, (), (*found.guards, value), found.bound).expr)
     outputs = (
         Compute("rows", found.over, rows, "int64"),
         Compute("columns", found.over, columns, "int64"),
@@ -140,4 +140,3 @@ def _flat(positions: tuple[Affine, ...], sizes: tuple[int, ...]) -> Affine:
     for position, size in zip(positions, sizes, strict=True):
         number = number * size + position
     return number
-

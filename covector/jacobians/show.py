@@ -5,8 +5,8 @@ from __future__ import annotations
 from covector.calculus.factor import factored
 from covector.derivation.formulas import Formulas
 from covector.derivation.steps import cases_of
-from covector.jacobians.terms import Groups
 from covector.ir import Expr
+from covector.jacobians.terms import Groups
 from covector.notation.print import text
 
 

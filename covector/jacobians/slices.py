@@ -23,10 +23,14 @@ class Selection:
     def of(cls, key: Any, outputs: tuple[int, ...], inputs: tuple[int, ...]) -> Selection:
         """What a key selects from axes of given extents; raises `BoundsError` and `ShapeError`."""
         shape = (*outputs, *inputs)
-        found = [_axis(part, size, axis) for axis, (part, size) in enumerate(zip(_full(key, shape), shape, strict=True))]
+        found = [
+            _axis(part, size, axis) for axis, (part, size) in enumerate(zip(_full(key, shape), shape, strict=True))
+        ]
         left = [kept for _, kept in found]
         split = len(outputs)
-        groups = Groups(tuple(i for i in left[:split] if i is not None), tuple(i for i in left[split:] if i is not None))
+        groups = Groups(
+            tuple(i for i in left[:split] if i is not None), tuple(i for i in left[split:] if i is not None)
+        )
         return cls(tuple(position for position, _ in found), groups)
 
 

@@ -7,7 +7,6 @@ deltas is solved block by block; what has low rank beside something that can be 
 
 from __future__ import annotations
 
-from contextlib import suppress
 from math import inf, log, prod
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from covector.calculus.build import mul
 from covector.calculus.rules import simplify
-from covector.errors import BudgetError, ShapeError
+from covector.errors import ShapeError
 from covector.ir import Compute, as_affine
 from covector.ir.affine import free
 from covector.ir.tensor import program_of
@@ -64,8 +63,9 @@ def _solved(jacobian: Jacobian, right: Array) -> Solved:
     parts = low_rank_parts(jacobian, layout)
     if parts is not None:
         base, updates = parts
-        with suppress(SingularError, BudgetError):
-            return updated(layout, _solved, base, updates, right)
+        found = updated(layout, _solved, base, updates, right)
+        if found is not None:
+            return found
     return _blocks(jacobian, right, layout)
 
 

@@ -27,7 +27,9 @@ def coo(jacobian: Jacobian) -> Any:
     try:
         from scipy.sparse import coo_array
     except ImportError:
-        raise CovectorError("J.sparse() makes a matrix of SciPy, which is not installed", hint="pip install scipy") from None
+        raise CovectorError(
+            "J.sparse() makes a matrix of SciPy, which is not installed", hint="pip install scipy"
+        ) from None
     rows, columns, values = elements(jacobian)
     sides = prod(jacobian.output_shape), prod(jacobian.input_shape)
     found = coo_array((values, (rows, columns)), shape=sides)

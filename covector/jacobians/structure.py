@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
-from covector.ir import Affine, Expr, Index, Read
+from covector.ir import Affine, Expr, Index, Read, as_affine
 from covector.ir.affine import free
 from covector.jacobians.factorise import Sizes
 from covector.jacobians.form import Form
@@ -25,10 +25,10 @@ DIAGONALS = ("identity", "scalar", "diagonal")
 @dataclass(frozen=True)
 class Structure:
     """What a Jacobian is: ``kind`` is one of zero, identity, scalar, diagonal, permutation, selection, block-diagonal,
-    Kronecker, low rank, Toeplitz, banded, triangular, dense, sum.
+    Kronecker, low rank, Toeplitz, Hankel, banded, triangular, dense, sum.
 
-    ``parts`` are the factors of a Kronecker product, the terms of a sum, or what the blocks are where that is not dense;
-    ``rank`` bounds the rank of what has low rank.
+    ``parts`` are the factors of a Kronecker product, the terms of a sum, or what the blocks are where that is not
+    dense; ``rank`` bounds the rank of what has low rank.
 
     >>> print(Structure("sum", parts=(Structure("diagonal"), Structure("low rank", rank=1))))
     diagonal + low rank (1)
@@ -60,6 +60,9 @@ def _size_named(part: Structure) -> str:
 
 
 TYPICAL_SIZES = Sizes()
+
+Cluster = tuple[set[Index], list[Expr]]
+"""Indices and the factors that hold them."""
 
 
 @dataclass(frozen=True)
@@ -141,21 +144,39 @@ def _joined_diagonals(kinds: list[Structure]) -> list[Structure]:
 @lru_cache(maxsize=1024)
 def components(term: Term, groups: Groups) -> tuple[Component, ...]:
     """The components of a term, in the order of their first axes; each has the indices of its own axes."""
-    clusters: list[tuple[set[Index], list[Expr]]] = [({index}, []) for index in (*groups.all, *term.bound)]
+    clusters: list[Cluster] = [({index}, []) for index in (*groups.all, *term.bound)]
     for factor in (*term.brackets, *term.factors):
         own = free(factor)
         touched = [cluster for cluster in clusters if cluster[0] & own]
         if touched:
-            merged: tuple[set[Index], list[Expr]] = (set(), [])
+            merged: Cluster = (set(), [])
             for indices, factors in touched:
                 merged[0].update(indices)
                 merged[1].extend(factors)
             merged[1].append(factor)
             clusters = [cluster for cluster in clusters if cluster not in touched] + [merged]
-    clusters = [cluster for cluster in clusters if cluster[0] & set(groups.all)]
+    clusters = _squared([cluster for cluster in clusters if cluster[0] & set(groups.all)], groups)
     place = {index: number for number, index in enumerate(groups.all)}
     clusters.sort(key=lambda cluster: min(place[index] for index in cluster[0] if index in place))
     return tuple(_component(indices, factors, term, groups) for indices, factors in clusters)
+
+
+def _squared(clusters: list[Cluster], groups: Groups) -> list[Cluster]:
+    """The clusters with those that make no square matrices as one, where together they make one."""
+    oblong = [cluster for cluster in clusters if not _is_square(cluster[0], groups)]
+    together: Cluster = set().union(*(own for own, _ in oblong)), [f for _, factors in oblong for f in factors]
+    halves = (set(groups.outputs), set(groups.inputs))
+    one_sided = any(not own & half for own, _ in oblong for half in halves)
+    if len(oblong) < 2 or not one_sided or not _is_square(together[0], groups):
+        return clusters
+    return [cluster for cluster in clusters if cluster not in oblong] + [together]
+
+
+def _is_square(indices: set[Index], groups: Groups) -> bool:
+    """Whether as many elements of the output belong to some indices as elements of the input."""
+    sides = ([i.extent for i in group if i in indices] for group in (groups.outputs, groups.inputs))
+    rows, columns = (prod(extents, start=as_affine(1)) for extents in sides)
+    return rows is columns
 
 
 def _component(indices: set[Index], factors: list[Expr], term: Term, groups: Groups) -> Component:
@@ -181,14 +202,14 @@ def _of_component(component: Component, whole: Term, sizes: Sizes) -> Structure:
     found = support(term, groups)
     if not found.guards and not found.bound and (kind := _by_positions(found, scalars(whole))) is not None:
         return Structure(kind, shape=shape)
-    windows = [factor for factor in term.factors if _is_window(factor, groups)]
+    windows = {kind for factor in term.factors if (kind := _window(factor, groups)) is not None}
     if windows or _is_band(found):
-        return Structure("Toeplitz" if windows or not found.factors else "banded", shape=shape)
+        return Structure(min(windows) if windows else "banded" if found.factors else "Toeplitz", shape=shape)
     if found.guards and all(map(is_inequality, found.guards)) and len(found.guards) == 1:
         return Structure("triangular", shape=shape)
     shared = _indices(found.rows) & _indices(found.columns)
     rank = sizes.of(term.bound)
-    if term.bound and not shared and all(_one_sided(factor, groups) for factor in term.factors):
+    if not shared and not found.guards and all(_one_sided(factor, groups) for factor in term.factors):
         return _low_rank(rank, shape)
     if shared and not found.guards:
         return Structure("block-diagonal", _blocks(term, groups, shared, sizes), shape=shape)
@@ -228,12 +249,20 @@ def _indices(positions: Iterable[Affine]) -> frozenset[Index]:
     return frozenset().union(*map(free, positions))
 
 
-def _is_window(factor: Expr, groups: Groups) -> bool:
-    """Whether a factor is read at a position that mixes an index of the output with one of the input."""
+def _window(factor: Expr, groups: Groups) -> str | None:
+    """What a factor makes that is read at a position with an index of the output and one of the input: ``w[i-p]`` is
+    constant along diagonals, ``x[i+p]`` along those the other way.
+    """
     if not isinstance(factor, Read):
-        return False
-    outputs, inputs = frozenset(groups.outputs), frozenset(groups.inputs)
-    return any(free(position) & outputs and free(position) & inputs for position in factor.positions)
+        return None
+    for position in factor.positions:
+        signs = [
+            {c.constant > 0 for i in group if i in free(position) and (c := position.coefficient(i)) is not None}
+            for group in (groups.outputs, groups.inputs)
+        ]
+        if all(signs):
+            return "Hankel" if signs[0] == signs[1] else "Toeplitz"
+    return None
 
 
 def _is_band(found: Support) -> bool:

@@ -29,7 +29,7 @@ class Support:
     over: tuple[Index, ...]
     rows: tuple[Affine, ...]
     columns: tuple[Affine, ...]
-    guards: tuple[Bracket, ...]
+    guards: tuple[Expr, ...]
     factors: tuple[Expr, ...]
     bound: tuple[Index, ...]
 
@@ -39,7 +39,8 @@ def support(term: Term, groups: Groups) -> Support:
     """The support of a term."""
     rows = tuple(map(as_affine, groups.outputs))
     columns = tuple(map(as_affine, groups.inputs))
-    guards, factors = term.brackets, term.factors
+    guards: tuple[Expr, ...] = term.brackets
+    factors = term.factors
     while (found := _solution(guards, frozenset(groups.all))) is not None:
         bracket, index, position = found
         replaced = {index: position}

@@ -14,7 +14,7 @@ from covector.calculus.arithmetic import with_coefficient
 from covector.calculus.build import ADD, add, coefficient_of, delta_form, factors_of, is_apply, mul, total
 from covector.calculus.canonical import canonical
 from covector.calculus.factor import factored
-from covector.ir import Affine, Apply, Bracket, Expr, Index, Reduce, as_affine, substitute
+from covector.ir import Affine, Apply, Bracket, Expr, Index, Reduce, substitute
 from covector.ir.affine import atoms, free
 from covector.ir.walk import bound_in, fresh, rename
 
@@ -56,6 +56,7 @@ class Term:
 def groups_of(outputs: Iterable[Affine], inputs: Iterable[Affine]) -> Groups:
     """Indices of the given extents: p, q, r … for the output and i, j, k … for the input.
 
+    >>> from covector.ir import as_affine
     >>> groups_of([as_affine(2)], [as_affine(3), as_affine(4)])
     Groups(outputs=(p,), inputs=(i, j))
     """
@@ -144,7 +145,7 @@ def _open(factors: Iterable[Expr], groups: Groups) -> tuple[list[Index], list[Ex
     waiting, bound, done = list(factors), list[Index](), list[Expr]()
     while waiting:
         factor = waiting.pop(0)
-        outer = [f for f in (*done, *waiting)]
+        outer = (*done, *waiting)
         if not (isinstance(factor, Reduce) and factor.operation == "sum" and _is_mixed(factor, outer, groups)):
             done.append(factor)
             continue
@@ -170,9 +171,7 @@ def shared_indices(factors: Iterable[Expr]) -> frozenset[Index]:
     for factor in factors:
         form = delta_form(factor)
         own = free(factor)
-        if form is not None and len(own) > 1:
-            found |= own
-        elif form is not None and own and len(atoms(form)) > len(own):
+        if form is not None and own and len(atoms(form)) > 1:
             found |= own
     return frozenset(found)
 

@@ -11,10 +11,11 @@ import numpy as np
 from covector.calculus.arithmetic import with_coefficient
 from covector.calculus.build import mul
 from covector.calculus.rules import simplify
+from covector.errors import BudgetError
 from covector.ir import Compute, Expr, Index, as_affine
 from covector.ir.affine import free
 from covector.ir.tensor import program_of
-from covector.jacobians.blocks import Layout, Solved, solve_dense
+from covector.jacobians.blocks import Layout, SingularError, Solved, solve_dense
 from covector.jacobians.terms import Term, placed
 from covector.run.reference import Array
 
@@ -58,18 +59,22 @@ def updated(
     base: Jacobian,
     low: Sequence[Term],
     right: Array,
-) -> Solved:
-    """The solution with ``base`` plus terms of low rank."""
+) -> Solved | None:
+    """The solution with ``base`` plus terms of low rank; None where ``base`` alone cannot be solved."""
     left = np.concatenate([_side(base, layout, term, True) for term in low], axis=-1)
     across = np.concatenate([_side(base, layout, term, False) for term in low], axis=-1)
     rank, count = left.shape[-1], right.shape[layout.axes :]
     both = np.concatenate([right.reshape(*right.shape[: layout.axes], -1), left], axis=-1)
-    whole = solve(base, both)
+    try:
+        whole = solve(base, both)
+    except (SingularError, BudgetError):
+        return None
     found = layout.inward_columns(whole.value)
     plain, moved = found[..., :-rank], found[..., -rank:]
     turned = np.swapaxes(layout.inward_columns(across), 1, 2)
     small = np.eye(rank) + turned @ moved
-    weights, determinants = solve_dense(small, turned @ plain)
+    # What is left of 1 after cancellation counts as zero where it is no larger than rounding.
+    weights, determinants = solve_dense(small, turned @ plain, scale=1 + np.linalg.norm(turned @ moved, axis=(1, 2)))
     value = plain - moved @ weights
     shaped = np.zeros((*right.shape[: layout.axes], *count))
     return Solved(layout.outward(value, shaped), whole.logdet + float(determinants.sum()))
@@ -90,4 +95,3 @@ def _side(jacobian: Jacobian, layout: Layout, term: Term, left: bool) -> Array:
     statement = Compute("side", (*at, *term.bound), body, jacobian.form.dtype)
     found = jacobian.computed(program_of((statement,), jacobian.form.tensors))
     return found.reshape(*found.shape[: len(axes)], -1)
-
