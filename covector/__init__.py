@@ -52,6 +52,7 @@ __all__ = [
     "atan2",
     "atanh",
     "attention",
+    "autograd",
     "avg_pool2d",
     "avg_pool2d_rectangular",
     "batch_norm",
@@ -254,6 +255,7 @@ _HOMES = {
 }
 _DTYPES = {"bool": "bool_", "int32": "int32", "int64": "int64", "float32": "float32", "float64": "float64"}
 _MODULES = {
+    "autograd": "covector.tensors.autograd",
     "data": "covector.data",
     "nn": "covector.nn",
     "optim": "covector.optim",
