@@ -50,7 +50,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "digits.safetensors"
-        cv.save(model.state_dict(), path)
+        cv.save(path, model)
         again = network()
         again.load_state_dict(cv.load(path))
     images, labels = test

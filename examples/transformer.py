@@ -106,7 +106,7 @@ def write(model: Writer, start: np.ndarray, count: int, alphabet: list[str]) -> 
     with cv.no_grad():
         for _ in range(count):
             scores = model(cv.tensor(np.array([tokens[-CONTEXT:]])))[0, -1]
-            chances = cv.softmax(scores / 0.8, 0).numpy().astype(np.float64)
+            chances = cv.softmax(scores / 0.8, axis=0).numpy().astype(np.float64)
             tokens.append(int(generator.choice(len(alphabet), p=chances / chances.sum())))
     return "".join(alphabet[token] for token in tokens[len(start) :])
 

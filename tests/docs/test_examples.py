@@ -18,12 +18,12 @@ SHOWN = {
     "derivatives": ["∂L/∂x[1,1] = dy[1,1]·w[1,1] + dy[1,2]·w[1,2] + dy[1,3]·w[1,3]", "∂L/∂w = x.T @ G"],
     "linear_channels": ["∂L/∂input = G @ weight    N×C_in", "∂L/∂weight = G.T @ input    C_out×C_in"],
     "linear_layer": ["q = i:  input[p,j]", "bias   agrees: True", "index i has two extents: M"],
-    "digits_cnn": ["5642 weights", "epoch  1  loss", "test accuracy"],
+    "digits_cnn": ["6090 weights", "epoch  1  loss", "test accuracy"],
     "digits_mlp": ["1438 images, 2 epochs", "test accuracy", "loaded again"],
     "oscillator": ["step    1  squared residual", "largest error of u on [0, 3]"],
     "regression": ["∂Loss/∂Y[i,j] = E[i,j]/n", "G  = [-1.5 -0.5]", "step 5: loss 0.0", "largest difference:"],
     "softmax_cross_entropy": ["(softmax - onehot)/n, largest difference:"],
-    "transformer": ["characters, 13 different ones", "step    3  loss"],
+    "transformer": ["characters, 11 different ones", "step    3  loss"],
 }
 SHORT = {
     "digits_cnn": ["--epochs", "1"],
