@@ -85,29 +85,37 @@ class MultiheadAttention(Module):
         or (N * heads, L, S) a key from a query; masks of floats are added to the scores. ``is_causal`` hides later
         keys.
         """
-        single = query.ndim == 2
-        inputs = [ops.unsqueeze(x, 0) if single else x for x in (query, key, value)]
-        if not single and not self.batch_first:
-            inputs = [ops.permute(x, (1, 0, 2)) for x in inputs]
-        heads = [self._in_heads(x) for x in self._projected(*inputs)]
-        length, seen = heads[0].shape[-2], heads[1].shape[-2]
-        padding = ops.unsqueeze(key_padding_mask, 0) if single and key_padding_mask is not None else key_padding_mask
-        mask = self._mask(padding, attn_mask, is_causal, (length, seen), heads[0].dtype)
+        given = {id(x): self._batch_first(x) for x in (query, key, value)}  # one tensor that comes thrice stays one
+        batch = [given[id(x)] for x in (query, key, value)]
+        heads = [self._in_heads(x) for x in self._projected(*batch)]
+        extents = heads[0].shape[-2], heads[1].shape[-2]
+        alone = is_causal and not need_weights and attn_mask is None and key_padding_mask is None
+        mask = None if alone else self._mask(key_padding_mask, attn_mask, is_causal, extents, heads[0].dtype)
+        dropped = self.dropout if self.training else 0.0
+        weights = None
         if need_weights:
-            weights = functional.dropout(attention_weights(heads[0], heads[1], mask), self.dropout, self.training)
+            weights = functional.dropout(attention_weights(heads[0], heads[1], mask), dropped)
             mixed = ops.matmul(weights, heads[2])
         else:
-            dropped = self.dropout if self.training else 0.0
-            mixed = functional.scaled_dot_product_attention(heads[0], heads[1], heads[2], mask, dropped)
-        result = self.out_proj(ops.permute(mixed, (0, 2, 1, 3)).reshape((*inputs[0].shape[:2], self.embed_dim)))
-        if single:
-            result = ops.squeeze(result, 0)
-        elif not self.batch_first:
-            result = ops.permute(result, (1, 0, 2))
-        if not need_weights:
-            return result, None
-        shown = ops.mean(weights, axis=1) if average_attn_weights else weights
-        return result, ops.squeeze(shown, 0) if single else shown
+            mixed = functional.scaled_dot_product_attention(heads[0], heads[1], heads[2], mask, dropped, alone)
+        together = ops.reshape(ops.permute(mixed, (0, 2, 1, 3)), (*batch[0].shape[:2], self.embed_dim))
+        result = self._as_given(self.out_proj(together), query)
+        if weights is not None:
+            weights = ops.mean(weights, axis=1) if average_attn_weights else weights
+            weights = ops.squeeze(weights, 0) if query.ndim == 2 else weights
+        return result, weights
+
+    def _batch_first(self, x: Tensor) -> Tensor:
+        """An input as ``(N, L, E)``."""
+        if x.ndim == 2:
+            return ops.unsqueeze(x, 0)
+        return x if self.batch_first else ops.permute(x, (1, 0, 2))
+
+    def _as_given(self, x: Tensor, like: Tensor) -> Tensor:
+        """A result in the layout in which the inputs are given."""
+        if like.ndim == 2:
+            return ops.squeeze(x, 0)
+        return x if self.batch_first else ops.permute(x, (1, 0, 2))
 
     def _projected(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
         """Query, key and value, each through its projection."""
@@ -140,7 +148,7 @@ class MultiheadAttention(Module):
                 raise ShapeError(message, hint=f"it is {extents} or (N * heads, *{extents})")
             found.append(_added(mask.reshape((-1, self.num_heads, *extents)) if mask.ndim == 3 else mask, dtype))
         elif is_causal:
-            found.append(_added(ops.triu(ones(extents, dtype="bool"), 1), dtype))
+            found.append(_added(ops.triu(ones(extents), 1) > 0, dtype))
         if padding is not None:
             if padding.shape[-1] != extents[1]:
                 raise CovectorError(f"key_padding_mask has the shape {tuple(padding.shape)}, for {extents[1]} keys")

@@ -77,6 +77,9 @@ class RNNCell(_Cell):
         self.nonlinearity = nonlinearity
         super().__init__(input_size, hidden_size, bias, dtype)
 
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
+
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         """The next state ``(N, hidden)``, from the input ``(N, in)`` and the state, zeros unless it is given."""
         from_input, from_state = self._sums(input, self._state(input, hx))

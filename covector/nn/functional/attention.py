@@ -40,7 +40,7 @@ def scaled_dot_product_attention(
     if plain and length == seen:
         return ops.causal_attention(query, key, value)
     if is_causal:
-        attn_mask = ops.tril(ones((length, seen), dtype="bool"))
+        attn_mask = ops.tril(ones(length, seen)) > 0
     return ops.matmul(dropout(attention_weights(query, key, attn_mask, scale), dropout_p), value)
 
 

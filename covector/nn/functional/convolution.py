@@ -160,7 +160,7 @@ def _check_channels(name: str, input: Tensor, weight: Tensor, groups: int) -> No
     if rank != int(name[4]) + 2 or input.ndim not in (rank, rank - 1):
         message = f"{name} of an input of shape {tuple(input.shape)} with a weight of shape {tuple(weight.shape)}"
         raise ShapeError(message, hint=f"the input is {layout}, the N may be left out")
-    channels = input.shape[1 - rank + input.ndim - 1 if input.ndim == rank - 1 else 1]
+    channels = input.shape[1 - rank]
     if channels != weight.shape[1] * groups:
         message = (
             f"{name}: the input has {channels} channels, and the weight takes {weight.shape[1]} in {groups} groups"

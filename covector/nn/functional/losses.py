@@ -106,7 +106,10 @@ def nll_loss(
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: Reduction = "mean"
 ) -> Tensor:
-    """The cross entropy of probabilities with targets from 0 to 1; logarithms are at least -100."""
+    """The cross entropy of probabilities with targets from 0 to 1; logarithms are at least -100.
+
+    Where one is cut off the loss is level, and so the gradient 0.
+    """
     _check_same("binary_cross_entropy", input, target)
     yes, no = _bounded_log(input), _bounded_log(1 - input)
     losses = -(target * yes + (1 - target) * no)
@@ -214,5 +217,5 @@ def _soft_cross_entropy(
 
 
 def _bounded_log(x: Tensor) -> Tensor:
-    log = ops.log(x)
-    return ops.where(log < _LOWEST_LOG, _LOWEST_LOG, log)
+    is_tiny = ops.log(x) < _LOWEST_LOG
+    return ops.where(is_tiny, _LOWEST_LOG, ops.log(ops.where(is_tiny, 1, x)))
