@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from covector.ir import Compute, Reduce, as_affine
+from covector.ir import Compute, Expr, Index, Reduce, as_affine, substitute
 from covector.schedule.nest import Nest, Whole
 from covector.schedule.products import products_of
 from covector.schedule.scan import Scan, scanned
@@ -11,10 +11,9 @@ from covector.schedule.scatter import scattered
 
 def nest_of(statement: Compute) -> Nest | Whole | Scan:
     """A statement whose body is pointwise, or one reduction of what is pointwise, as loops; a product as it is."""
-    positions = tuple(map(as_affine, statement.indices))
     body = statement.body
     if not isinstance(body, Reduce):
-        return Nest(statement, positions, statement.indices, (), "", body)
+        return _nest(statement, (), "", body)
     if body.operation == "sum":
         found = scanned(statement) or scattered(statement)
         if found is not None:
@@ -22,4 +21,18 @@ def nest_of(statement: Compute) -> Nest | Whole | Scan:
         products = products_of(statement)
         if products:
             return Whole(statement, products)
-    return Nest(statement, positions, statement.indices, body.indices, body.operation, body.body)
+    return _nest(statement, body.indices, body.operation, body.body)
+
+
+def _nest(statement: Compute, reduced: tuple[Index, ...], operation: str, value: Expr) -> Nest:
+    """The loops of a statement, without those of one iteration."""
+    single = {index: as_affine(0) for index in (*statement.indices, *reduced) if is_single(index)}
+    positions = tuple(single.get(index, as_affine(index)) for index in statement.indices)
+    own = tuple(index for index in statement.indices if index not in single)
+    left = tuple(index for index in reduced if index not in single)
+    return Nest(statement, positions, own, left, operation if left else "", substitute(value, single))
+
+
+def is_single(index: Index) -> bool:
+    """Whether an index surely takes one value."""
+    return index.extent.is_constant and index.extent.constant == 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from covector.ir import Affine, Compute, Expr, Index, substitute
+from covector.ir import Affine, Compute, Expr, Index, as_affine, substitute
+from covector.ir.affine import free
 from covector.schedule.neutral import neutral
 from covector.schedule.plan import Accumulate, Assign, Product, Step
 from covector.schedule.tree import parts
@@ -37,14 +38,19 @@ class Nest:
     @property
     def starts(self) -> tuple[Index, ...]:
         """The indices that the elements of the target are set over before they are accumulated."""
+        return tuple(index for position in self.places for index in free(position))
+
+    @property
+    def places(self) -> tuple[Affine, ...]:
+        """Where the elements of the target are set: all along an axis where each term says where it goes."""
         return tuple(
-            position.index if position.index in self.own else index
+            position if position.is_constant or position.index in self.own else as_affine(index)
             for index, position in zip(self.target.indices, self.positions, strict=True)
         )
 
     def start(self, names: Mapping[Index, Affine]) -> Step:
         """What sets one element of the target to the neutral element."""
-        positions = tuple(names[index] for index in self.starts)
+        positions = tuple(substitute(place, names) for place in self.places)
         return Assign(self.target, positions, neutral(self.operation, self.target.dtype))
 
     def steps(self, names: Mapping[Index, Affine], around: frozenset[Index]) -> tuple[Step, ...]:

@@ -8,13 +8,12 @@ from covector.ir import Compute, Input, Program
 from covector.schedule.contract import contract
 from covector.schedule.deltas import eliminate_deltas
 from covector.schedule.kernels import kernels_of
-from covector.schedule.lower import nest_of
+from covector.schedule.in_place import check_in_place, units_of
 from covector.schedule.plan import Plan
 from covector.schedule.reductions import split_reductions
 from covector.schedule.share import share
 from covector.schedule.statements import computed
 from covector.schedule.storage import place
-from covector.schedule.unit import Unit
 from covector.schedule.views import inline_views, needed
 
 Pass = Callable[[Program], Program]
@@ -27,12 +26,12 @@ PASSES: tuple[Pass, ...] = (needed, inline_views, split_reductions, eliminate_de
 def plan(program: Program, in_place: Mapping[Compute, Input] | None = None) -> Plan:
     """The plan of a program; ``in_place`` says which outputs take the memory of which inputs.
 
-    Raises `CovectorError` where a statement has no element form.
+    Raises `CovectorError` where a statement has no element form, or an output does not fit the input that it replaces.
     """
+    check_in_place(in_place or {})
     split = program
     for change in PASSES:
         split = change(split)
     renamed = dict(zip(program.outputs, computed(Program((), split.outputs, ())), strict=True))
-    taken = {renamed[output]: given for output, given in (in_place or {}).items()}
-    units = [Unit(nest_of(statement), taken.get(statement)) for statement in computed(split)]
+    split, units, taken = units_of(split, {renamed[output]: given for output, given in (in_place or {}).items()})
     return place(split, kernels_of(units), taken)

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from covector.ir import Affine, Compute, Index, Input, Program, Reduce, Symbol, Tensor, as_affine, walk
+from covector.schedule.collapse import collapse
 from covector.schedule.memory import Block, Layout, aligned
 from covector.schedule.plan import Kernel, Loop, Plan, Storage
+from covector.schedule.registers import accumulate_in_registers
 from covector.schedule.tree import Path, accesses, leaves
 
 ITEM_SIZES = {"bool": 1, "int32": 4, "int64": 8, "float32": 4, "float64": 8}
@@ -41,11 +43,13 @@ def place(program: Program, kernels: tuple[Kernel, ...], in_place: Mapping[Compu
     thread_size, thread_offsets = thread.offsets()
     for tensor, offset in (*offsets.items(), *thread_offsets.items()):
         storage[tensor] = Storage(storage[tensor].place, storage[tensor].axes, 0, offset)
+    kernels, storage = accumulate_in_registers(kernels, storage)
+    kernels = collapse(kernels, storage)
     return Plan(program, kernels, storage, symbols(program), arena_size, thread_size, in_place)
 
 
 def _store(tensor: Tensor, use: Use, arena: Layout, thread: Layout) -> Storage:
-    kept = tuple(axis for axis in _every(tensor) if axis not in use.bound)
+    kept = tuple(axis for axis in _every(tensor) if axis not in use.bound and not is_single(tensor.shape[axis]))
     border = use.threaded and not any(loop.parallel for loop in use.path)
     if not kept and use.first == use.last and not border:
         return Storage("register", ())
@@ -129,6 +133,11 @@ def _forms(tensor: Tensor) -> Iterator[Affine]:
                 yield node.extent
             elif isinstance(node, Reduce):
                 yield from (index.extent for index in node.indices)
+
+
+def is_single(extent: Affine) -> bool:
+    """Whether an extent is surely 1."""
+    return extent.is_constant and extent.constant == 1
 
 
 def _every(tensor: Tensor) -> tuple[int, ...]:

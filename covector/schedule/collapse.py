@@ -1,0 +1,119 @@
+"""Adjacent loops as one, where every access goes through memory without a gap: an elementwise program is one flat loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from covector.ir import Affine, Index, Read, Tensor, as_affine, children, floor_div, substitute
+from covector.ir.affine import free
+from covector.schedule.plan import Accumulate, Assign, Kernel, Loop, Step, Storage
+from covector.schedule.tree import accesses, leaves
+
+Places = Mapping[Tensor, Storage]
+
+
+def collapse(kernels: Sequence[Kernel], storage: Places) -> tuple[Kernel, ...]:
+    """The kernels with loops collapsed where that is possible."""
+    return tuple(replace(kernel, steps=_collapsed(kernel.steps, storage)) for kernel in kernels)
+
+
+def _collapsed(steps: tuple[Step, ...], storage: Places) -> tuple[Step, ...]:
+    return tuple(_loop(step, storage) if isinstance(step, Loop) else step for step in steps)
+
+
+def _loop(loop: Loop, storage: Places) -> Loop:
+    """A chain of loops, each the whole body of the one before, with neighbours joined."""
+    chain = [loop]
+    while len(chain[-1].body) == 1 and isinstance(inner := chain[-1].body[0], Loop):
+        chain.append(inner)
+    body = _collapsed(chain[-1].body, storage)
+    runs: list[list[Loop]] = [[chain[0]]]
+    for outer, inner in zip(chain, chain[1:], strict=False):
+        if _joins(outer.index, inner.index, body, storage):
+            runs[-1].append(inner)
+        else:
+            runs.append([inner])
+    for run in reversed(runs):
+        if len(run) > 1:
+            index, names = flat([each.index for each in run])
+            body = _renamed(body, names)
+            body = (replace(run[0], index=index, body=body),)
+        else:
+            body = (replace(run[0], body=body),)
+    (result,) = body
+    assert isinstance(result, Loop)
+    return result
+
+
+def flat(indices: Sequence[Index]) -> tuple[Index, dict[Index, Affine]]:
+    """One index for several, and what each of them is in terms of it.
+
+    Each is a remainder, written so that the offset in memory is the one index again once everything is multiplied out.
+    """
+    count = as_affine(1)
+    for index in indices:
+        count = count * index.extent
+    one = Index(indices[0].name, count)
+    names, left = dict[Index, Affine](), as_affine(one)
+    for index in reversed(indices[1:]):
+        above = floor_div(left, index.extent)
+        names[index] = left - index.extent * above
+        left = above
+    names[indices[0]] = left
+    return one, names
+
+
+def _joins(outer: Index, inner: Index, body: tuple[Step, ...], storage: Places) -> bool:
+    """Whether two loops can be one: wherever one of them occurs both do, side by side on axes that they fill."""
+    both = {outer, inner}
+    for path, step in leaves(body):
+        if not isinstance(step, (Assign, Accumulate)) or _counts(step.value, both):
+            return False
+        if any(loop.index in both for loop in path):
+            return False
+        for tensor, positions in accesses(step):
+            axes = storage[tensor].axes
+            if not _fills(outer, inner, [positions[axis] for axis in axes], [tensor.shape[axis] for axis in axes]):
+                return False
+    return True
+
+
+def _fills(outer: Index, inner: Index, positions: Sequence[Affine], shape: Sequence[Affine]) -> bool:
+    places = [place for place, position in enumerate(positions) if {outer, inner} & free(position)]
+    if not places:
+        return True
+    if len(places) != 2 or places[1] != places[0] + 1:
+        return False
+    first, second = places
+    return (
+        positions[first].index is outer
+        and positions[second].index is inner
+        and shape[first] is outer.extent
+        and shape[second] is inner.extent
+    )
+
+
+def _counts(expr: Any, indices: set[Index]) -> bool:
+    """Whether the value of an expression, not only where it reads, depends on one of some indices."""
+    if isinstance(expr, Read):
+        return False
+    if isinstance(expr, Affine):
+        return False if expr.is_constant else bool(indices & free(expr))
+    return any(_counts(child, indices) for child in children(expr))
+
+
+def _renamed(steps: tuple[Step, ...], names: Mapping[Index, Affine]) -> tuple[Step, ...]:
+    return tuple(_rename(step, names) for step in steps)
+
+
+def _rename(step: Step, names: Mapping[Index, Affine]) -> Step:
+    """A step with indices replaced."""
+    if isinstance(step, Loop):
+        return replace(step, body=_renamed(step.body, names))
+    assert isinstance(step, (Assign, Accumulate))
+    positions = tuple(substitute(position, names) for position in step.positions)
+    return replace(step, positions=positions, value=substitute(step.value, names))
+
+
