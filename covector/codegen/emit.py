@@ -13,16 +13,18 @@ from covector.codegen.denormals import flushing
 from covector.codegen.layout import Layout, steps_of, tensors_of
 from covector.codegen.loops import REDUCTIONS, Steps, neutral
 from covector.codegen.memory import Memory, extent_value
+from covector.codegen.product_calls import part_of
+from covector.codegen.products import Methods
 from covector.codegen.target import PORTABLE, Target
-from covector.ir import Compute
-from covector.schedule.plan import Accumulate, Kernel, Loop, Plan, Step
+from covector.ir import Affine, Compute, as_affine
+from covector.schedule.plan import Accumulate, Kernel, Loop, Plan, Product, Step
 
 PARAMETERS = (("table", "ptr"), ("thread", "i64"), ("threads", "i64"))
 ENTRY = "run"
 FORK = "covector_fork"
 THREADS = "covector_threads"
 
-LEAST_WORK = 1 << 16
+LEAST_WORK = 1 << 19
 """Scalar operations below which waking other threads takes longer than it saves."""
 
 CHUNK = 64
@@ -31,69 +33,81 @@ CHUNK = 64
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Steps that become one function; ``loop`` is the parallel loop where they are one."""
+    """Steps that become one function; ``shared`` is the parallel loop or the product where they are one."""
 
     kernel: Kernel
     steps: tuple[Step, ...]
-    loop: Loop | None = None
+    shared: Loop | Product | None = None
+
+    @property
+    def accumulated(self) -> tuple[Compute, ...]:
+        """What the threads accumulate together."""
+        return self.shared.shared if isinstance(self.shared, Loop) else ()
 
 
-def parts_of(plan: Plan) -> tuple[Part, ...]:
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """The text of a plan, and where its tensors are."""
+
+    text: str
+    layout: Layout
+    methods: Methods
+    is_parallel: bool
+
+
+def parts_of(plan: Plan, methods: Methods) -> tuple[Part, ...]:
     """The functions of a plan, in order."""
     parts: list[Part] = []
     for kernel in plan.kernels:
         for step in kernel.steps:
-            if isinstance(step, Loop) and step.parallel:
-                parts.append(Part(kernel, (step,), step))
-            elif parts and parts[-1].kernel is kernel and parts[-1].loop is None:
+            parallel = isinstance(step, Loop) and step.parallel
+            if parallel or (isinstance(step, Product) and methods.of(step) is not None):
+                parts.append(Part(kernel, (step,), step))  # type: ignore[arg-type]
+            elif parts and parts[-1].kernel is kernel and parts[-1].shared is None:
                 parts[-1] = Part(kernel, (*parts[-1].steps, step))
             else:
                 parts.append(Part(kernel, (step,)))
     return tuple(parts)
 
 
-def layout_of(plan: Plan) -> Layout:
-    """Where the tensors of a plan are, those that several of its functions share among them."""
-    return Layout(plan, (part.steps for part in parts_of(plan)))
+def emit(plan: Plan, target: Target = PORTABLE, library: bool = False) -> str:
+    """The LLVM IR of a plan; its entry is ``run``, which takes the address of the table that `table_of` describes.
+
+    With ``library``, products of matrices are calls of ``covector_sgemm`` and ``covector_dgemm``.
+    """
+    return emit_with_layout(plan, target, library).text
 
 
-def emit(plan: Plan, target: Target = PORTABLE) -> str:
-    """The LLVM IR of a plan; its entry is ``run``, which takes the address of the table that `table_of` describes."""
-    module, layout = Module(target), layout_of(plan)
+def emit_with_layout(plan: Plan, target: Target, library: bool) -> Emitted:
+    """The LLVM IR of a plan, and what a caller has to know to run it."""
+    module = Module(target)
     module.node("!{}")
-    parts = parts_of(plan)
-    names = [_function(module, layout, part, number) for number, part in enumerate(parts)]
+    methods = Methods(module, plan, library)
+    parts = parts_of(plan, methods)
+    layout = Layout(plan, (part.steps for part in parts), methods.scratch)
+    names = [_function(module, layout, methods, part, number) for number, part in enumerate(parts)]
     _entry(module, layout, list(zip(parts, names, strict=True)))
-    return module.text()
+    return Emitted(module.text(), layout, methods, any(part.shared is not None for part in parts))
 
 
-def _function(module: Module, layout: Layout, part: Part, number: int) -> str:
+def _function(module: Module, layout: Layout, methods: Methods, part: Part, number: int) -> str:
     name = f"part{number}"
     builder = Builder(module, name, PARAMETERS)
     memory = Memory(builder, layout, (layout.root(tensor) for tensor in tensors_of(part.steps)))
-    steps = Steps(builder, layout, memory)
-    if part.loop is None:
-        steps.run(part.steps)
+    share = Value(builder, "%thread", "int64"), Value(builder, "%threads", "int64")
+    steps = Steps(builder, layout, memory, methods, share if part.shared is not None else None)
+    if isinstance(part.shared, Loop):
+        loop = part.shared
+        memory.copied = set(loop.shared)
+        _clear_copies(steps, loop)
+        extent = steps.as_value(steps.bound(loop.index.extent))
+        unit = 1 if any(isinstance(step, Loop) for step in loop.body) else CHUNK
+        steps.range(loop, *part_of(builder, extent, share, unit))
     else:
-        memory.copied = set(part.loop.shared)
-        _clear_copies(steps, part.loop)
-        low, high = _share(steps, part.loop)
-        steps.range(part.loop, low, high)
+        steps.run(part.steps)
     builder.emit("ret void")
     module.functions.append(builder.text())
     return name
-
-
-def _share(steps: Steps, loop: Loop) -> tuple[Value, Value]:
-    """The iterations of a parallel loop that belong to the thread."""
-    build = steps.builder
-    extent = steps.as_value(steps.bound(loop.index.extent))
-    thread, threads = (Value(build, f"%{name}", "int64") for name in ("thread", "threads"))
-    chunk = 1 if any(isinstance(step, Loop) for step in loop.body) else CHUNK
-    whole = build.binary("udiv", extent + (chunk - 1), build.constant(chunk, "int64"))
-    bounds = [build.binary("udiv", whole * number, threads) * chunk for number in (thread, thread + 1)]
-    low, high = ((bound < extent).where(bound, extent) for bound in bounds)
-    return low, high
 
 
 def _operation(loop: Loop, target: Compute) -> str:
@@ -116,32 +130,42 @@ def _clear_copies(steps: Steps, loop: Loop) -> None:
 def _entry(module: Module, layout: Layout, parts: list[tuple[Part, str]]) -> None:
     """The function that calls the others."""
     build = Builder(module, ENTRY, (("table", "ptr"),))
-    roots = [layout.root(target) for part, _ in parts if part.loop for target in part.loop.shared]
+    roots = [layout.root(target) for part, _ in parts for target in part.accumulated]
     memory = Memory(build, layout, roots)
     mode = flushing(module.target.architecture)
     for declaration in mode.declarations:
         module.declare(declaration)
     for line in mode.enter:
         build.emit(line)
-    parallel = any(part.loop is not None for part, _ in parts)
+    parallel = any(part.shared is not None for part, _ in parts)
     if parallel:
         pool = memory.slot(layout.table.pool)
         module.declare(f"declare i64 @{THREADS}(ptr)")
         module.declare(f"declare void @{FORK}(ptr, ptr, ptr, i64)")
         threads = build.instruction(f"call i64 @{THREADS}(ptr {pool})", "int64")
     for part, name in parts:
-        if part.loop is None:
+        if part.shared is None:
             build.emit(f"call void @{name}(ptr %table, i64 0, i64 1)")
             continue
-        work = extent_value(part.kernel.work, memory)
-        used = (work >= LEAST_WORK).where(threads, 1)
+        used = (extent_value(_work(part), memory) >= LEAST_WORK).where(threads, 1)
         build.emit(f"call void @{FORK}(ptr {pool}, ptr @{name}, ptr %table, {used})")
-        for target in part.loop.shared:
-            _combine(build, memory, layout, part.loop, target, used)
+        if isinstance(part.shared, Loop):
+            for target in part.shared.shared:
+                _combine(build, memory, layout, part.shared, target, used)
     for line in mode.leave:
         build.emit(line)
     build.emit("ret void")
     module.functions.append(build.text(""))
+
+
+def _work(part: Part) -> Affine:
+    """About how many scalar operations a part is; a multiplication in a kernel counts as two."""
+    if not isinstance(part.shared, Product):
+        return part.kernel.work
+    work = as_affine(2)
+    for index in (*part.shared.batch, *part.shared.rows, *part.shared.columns, *part.shared.inner):
+        work = work * index.extent
+    return work
 
 
 def _combine(build: Builder, memory: Memory, layout: Layout, loop: Loop, target: Compute, threads: Value) -> None:

@@ -68,17 +68,19 @@ def table_of(plan: Plan) -> Table:
 class Layout:
     """Where the tensors of a plan are.
 
-    To what the plan says it adds the registers that several functions use, which are kept behind the arena, and the
-    copies of what threads accumulate together, which are kept behind each thread's memory.
+    To what the plan says it adds the registers that several functions use, which are kept behind the arena, the copies
+    of what threads accumulate together, and what contraction kernels need, which are behind each thread's memory.
     """
 
-    def __init__(self, plan: Plan, functions: Iterable[tuple[Step, ...]]) -> None:
+    def __init__(self, plan: Plan, functions: Iterable[tuple[Step, ...]], scratch: int = 0) -> None:
         self.plan, self.table = plan, table_of(plan)
         self.frame: dict[Tensor, Affine] = {}
         self.copies: dict[Compute, Affine] = {}
         self.arena, self.thread = _aligned(plan.arena), _aligned(plan.thread)
         self._roots: dict[Tensor, Root] = {}
         self._place(tuple(functions))
+        self.scratch = self.thread
+        self.thread = _aligned(self.thread + scratch)
 
     def _place(self, functions: tuple[tuple[Step, ...], ...]) -> None:
         shared = {tensor for steps in functions for loop in loops_of(steps) for tensor in loop.shared}

@@ -10,7 +10,8 @@ from covector.codegen.builder import Builder, Value, Variable
 from covector.codegen.expressions import Expressions, looks_up, number_of, reads
 from covector.codegen.layout import Layout, loops_of, steps_of
 from covector.codegen.memory import Memory
-from covector.codegen.products import product_loops
+from covector.codegen.product_calls import Share, call_product
+from covector.codegen.products import Methods, product_loops
 from covector.codegen.scalars import larger, smaller
 from covector.codegen.vectors import can_be_vector, is_worthwhile, reductions, slope, widest_lanes, width_of
 from covector.ir import Affine, Apply, Compute, Index, Read, as_affine, walk
@@ -65,8 +66,11 @@ def neutral(operation: str, dtype: str) -> bool | float:
 class Steps:
     """The steps of one function as instructions."""
 
-    def __init__(self, builder: Builder, layout: Layout, memory: Memory) -> None:
+    def __init__(
+        self, builder: Builder, layout: Layout, memory: Memory, methods: Methods, share: Share | None = None
+    ) -> None:
         self.builder, self.layout, self.memory = builder, layout, memory
+        self.methods, self.share = methods, share
         self.expressions = Expressions(builder, layout, memory)
         self.places: dict[Compute, Variable] = {}
 
@@ -76,13 +80,22 @@ class Steps:
             if isinstance(step, Loop):
                 self.loop(step)
             elif isinstance(step, Product):
-                self.run(product_loops(step))
+                self.product(step)
             else:
                 self.expressions.strict = not step.target.is_derived
                 (self.assign if isinstance(step, Assign) else self.accumulate)(step)  # type: ignore[arg-type]
                 self.expressions.forget(step.target)
 
     # Single steps
+
+    def product(self, step: Product) -> None:
+        """A product by its method, or as loops."""
+        method = self.methods.of(step)
+        if method is None:
+            self.run(product_loops(step))
+        else:
+            call_product(self.expressions, step, method, self.share)
+            self.expressions.forget(step.target)
 
     def assign(self, step: Assign) -> None:
         """``target[positions] = value``."""

@@ -93,6 +93,10 @@ class Memory:
         base = self.part(self.slot(self.layout.table.thread), self.layout.thread, number)
         return self.part(base, offset)
 
+    def scratch(self) -> str:
+        """The memory that contraction kernels use in the thread's own memory."""
+        return self.thread_pointer(self.layout.scratch)
+
     def part(self, base: str, offset: Affine, times: Value | None = None) -> str:
         """The address that is some bytes after another one."""
         if offset.is_constant and offset.constant == 0 and times is None:

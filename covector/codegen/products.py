@@ -1,14 +1,21 @@
-"""Products of two tensors: as loops where nothing better is there."""
+"""Products of two tensors: a contraction kernel, a call of a library, or loops where a product is small."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
-from covector.ir import Apply, Expr, Literal
+from covector.codegen.builder import Module
+from covector.codegen.contraction import ContractionKernel, ContractionSpec, contraction_kernel, specify
+from covector.codegen.layout import steps_of
+from covector.ir import Affine, Apply, Expr, Index, Literal, as_affine
 from covector.ops import SCALARS
-from covector.schedule.plan import Accumulate, Assign, Loop, Product, Step
+from covector.schedule.plan import Accumulate, Assign, Loop, Plan, Product, Step
 
 ZERO = Literal(Fraction(0))
+
+SMALL = 4096
+"""Multiplications below which a product is loops: a kernel would not be called long enough to be worth its code."""
 
 
 def product_loops(product: Product) -> tuple[Step, ...]:
@@ -20,11 +27,82 @@ def product_loops(product: Product) -> tuple[Step, ...]:
     start = Assign(product.target, product.positions, ZERO)
     own = (*product.batch, *product.rows)
     inner = nested((*own, *product.inner, *product.columns), term)
-    return inner if product.accumulate else (*nested((*own, *product.columns), start), *inner)
+    return (inner,) if product.accumulate else (nested((*own, *product.columns), start), inner)
 
 
-def nested(indices: tuple[object, ...], step: Step) -> tuple[Step, ...]:
+def nested(indices: tuple[Index, ...], step: Step) -> Step:
     """A step inside loops."""
     for index in reversed(indices):
-        step = Loop(index, (step,))  # type: ignore[arg-type]
-    return (step,)
+        step = Loop(index, (step,))
+    return step
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryCall:
+    """A product as a call of the library: matrices, one after another where there are outer groups."""
+
+    spec: ContractionSpec
+    left_transposed: bool
+    right_transposed: bool
+    left_step: Affine
+    right_step: Affine
+
+
+Method = ContractionKernel | LibraryCall
+
+
+class Methods:
+    """How each product of a plan is computed; equal products share one kernel.
+
+    With ``library``, products of plain matrices are left to it.
+    """
+
+    def __init__(self, module: Module, plan: Plan, library: bool) -> None:
+        self.module, self.plan, self.library = module, plan, library
+        self._kernels: dict[ContractionSpec, ContractionKernel] = {}
+        self._chosen: dict[int, Method | None] = {}
+        for step in (step for kernel in plan.kernels for step in steps_of(kernel.steps)):
+            if isinstance(step, Product):
+                self._chosen[id(step)] = self._choose(step)
+
+    def _choose(self, product: Product) -> Method | None:
+        tensors = (product.left.tensor, product.right.tensor, product.target)
+        spec = specify(product, {tensor: self.plan.storage[tensor].axes for tensor in tensors})
+        if spec is None or (spec.work.is_constant and spec.work.constant < SMALL):
+            return None
+        call = library_call(spec) if self.library else None
+        if call is not None:
+            return call
+        if spec not in self._kernels:
+            self._kernels[spec] = contraction_kernel(self.module, f"contraction{len(self._kernels)}", spec)
+        return self._kernels[spec]
+
+    def of(self, product: Product) -> Method | None:
+        """The method for a product; None for loops."""
+        return self._chosen[id(product)]
+
+    @property
+    def scratch(self) -> int:
+        """The bytes that each thread needs for the kernels."""
+        return max((kernel.scratch for kernel in self._kernels.values()), default=0)
+
+
+def library_call(spec: ContractionSpec) -> LibraryCall | None:
+    """A product as calls of the library, or None where it is more than matrices with one contiguous axis each."""
+    one = as_affine(1)
+    if len(spec.inner) != 1 or spec.left_bounds or spec.right_bounds or spec.columns.target is not one:
+        return None
+    rows, columns, inner = spec.rows, spec.columns, spec.inner[0]
+    left = _step(rows.left, inner.left)
+    right = _step(inner.right, columns.right)
+    if left is None or right is None:
+        return None
+    return LibraryCall(spec, left[0], right[0], left[1], right[1])
+
+
+def _step(slow: Affine, fast: Affine) -> tuple[bool, Affine] | None:
+    """Whether a matrix is stored transposed, and the elements from one of its rows to the next."""
+    one = as_affine(1)
+    if fast is one:
+        return False, slow
+    return (True, fast) if slow is one else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from covector.codegen.emit import ENTRY, emit, layout_of
+from covector import __version__
+from covector.codegen.emit import ENTRY, emit_with_layout
 from covector.errors import BoundsError, CovectorError
 from covector.ir import Compute, Input, Opaque, Program
-from covector.native import jit
+from covector.native import blas, jit
+from covector.native.cache import Cache, key_of
 from covector.native.memory import address, aligned_bytes, aligned_empty
 from covector.native.pool import POOL
 from covector.run.extents import bind_extents, evaluate_extent
@@ -104,12 +107,11 @@ class Compiled:
     """A plan as machine code, and what its calls need."""
 
     def __init__(self, planned: Plan) -> None:
-        self.plan, self.layout = planned, layout_of(planned)
-        self.table = self.layout.table
-        self.parallel = any(getattr(step, "parallel", False) for kernel in planned.kernels for step in kernel.steps)
-        self.text = emit(planned, jit.host().target)
+        emitted = emit_with_layout(planned, jit.host().target, blas.link())
+        self.plan, self.layout, self.parallel = planned, emitted.layout, emitted.is_parallel
+        self.table, self.text = self.layout.table, emitted.text
         POOL.link()
-        self.code = jit.Code(jit.object_code(self.text), ENTRY)
+        self.code = jit.Code(compiled(self.text), ENTRY)
         self.function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.code.address(ENTRY))
         self.frames: deque[Frame] = deque()
 
@@ -126,6 +128,23 @@ class Compiled:
         frame.words[-1] = 0
         self.frames.append(frame)
         return int(error)
+
+
+def compiled(text: str) -> bytes:
+    """The object code of a text: from the cache, or made and kept there."""
+    here = jit.host()
+    key = key_of(text, here.name, here.features, jit.version(), __version__)
+    code = cache().get(key)
+    if code is None:
+        code = jit.object_code(text)
+        cache().put(key, code)
+    return code
+
+
+@functools.cache
+def cache() -> Cache:
+    """The cache of this process."""
+    return Cache()
 
 
 class Frame:

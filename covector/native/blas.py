@@ -1,0 +1,102 @@
+"""A library of matrix products, called by address: MKL where it is installed, otherwise OpenBLAS, or none.
+
+The library runs in the thread that calls it; the pool shares a product out, so that never two pools are at work.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+from functools import cache
+from pathlib import Path
+from typing import Literal as OneOf
+
+from covector.errors import CovectorError, nearest
+from covector.native import jit
+
+Choice = OneOf["auto", "own", "openblas", "mkl"]
+
+CHOICES: tuple[Choice, ...] = ("auto", "own", "openblas", "mkl")
+"""What products may be left to: ``own`` is the kernels that covector writes, ``auto`` what is fastest here."""
+
+_MKL_NAMES = ("libmkl_rt.so.2", "libmkl_rt.so.3", "libmkl_rt.so", "libmkl_rt.2.dylib", "mkl_rt.2.dll")
+_SEQUENTIAL = 1
+
+
+class Library:
+    """A loaded library: the addresses of its matrix products with 64-bit sizes."""
+
+    def __init__(self, name: str, handle: ctypes.CDLL, single: str, double: str) -> None:
+        self.name, self._handle = name, handle
+        self.addresses = {
+            "covector_sgemm": ctypes.cast(getattr(handle, single), ctypes.c_void_p).value or 0,
+            "covector_dgemm": ctypes.cast(getattr(handle, double), ctypes.c_void_p).value or 0,
+        }
+
+
+class Settings:
+    """The choice of this process."""
+
+    def __init__(self) -> None:
+        self.choice: Choice = "auto"
+
+
+SETTINGS = Settings()
+"""What products are left to in this process."""
+
+
+def choose(choice: Choice) -> None:
+    """Leave products of matrices to a library, or to covector's own kernels, in what is compiled from now on.
+
+    Raises `CovectorError` where there is no such library here.
+    """
+    if choice not in CHOICES:
+        close = nearest(choice, CHOICES)
+        raise CovectorError(f"there is no library {choice!r}", hint=f"{close!r}?" if close else " or ".join(CHOICES))
+    if choice in _LOADERS and _LOADERS[choice]() is None:
+        raise CovectorError(f"{choice} is not installed", hint=f"pip install {_PACKAGES[choice]}")
+    SETTINGS.choice = choice
+
+
+def link() -> bool:
+    """Whether products are left to a library; its symbols are known to the code that is loaded then."""
+    loader = _LOADERS.get(SETTINGS.choice)
+    library = loader() if loader else None
+    if library is None:
+        return False
+    for name, address in library.addresses.items():
+        jit.add_symbol(name, address)
+    return True
+
+
+@cache
+def mkl() -> Library | None:
+    """MKL, told to use no threads of its own; None where it is not installed."""
+    for name in _MKL_NAMES:
+        try:
+            handle = ctypes.CDLL(name)
+            handle.MKL_Set_Threading_Layer(_SEQUENTIAL)
+            return Library("mkl", handle, "cblas_sgemm_64", "cblas_dgemm_64")
+        except (OSError, AttributeError):
+            continue
+    return None
+
+
+@cache
+def openblas() -> Library | None:
+    """The OpenBLAS of the package ``scipy-openblas64``, told to use no threads of its own; None where it is not."""
+    found = importlib.util.find_spec("scipy_openblas64")
+    if found is None or found.origin is None:
+        return None
+    for path in sorted((Path(found.origin).parent / "lib").glob("libscipy_openblas64_*")):
+        try:
+            handle = ctypes.CDLL(str(path))
+            handle.scipy_openblas_set_num_threads64_(1)
+            return Library("openblas", handle, "scipy_cblas_sgemm64_", "scipy_cblas_dgemm64_")
+        except (OSError, AttributeError):
+            continue
+    return None
+
+
+_LOADERS = {"mkl": mkl, "openblas": openblas}
+_PACKAGES = {"mkl": "mkl", "openblas": "scipy-openblas64"}
