@@ -30,7 +30,10 @@ from covector.ops import OPERATIONS, SCALARS, Operation
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 OPERATION_PAGES = DOCS / "operations"
-EXECUTED = (ROOT / "README.md", *(DOCS / f"{name}.md" for name in ("index", "notation", "delta-elimination")))
+EXECUTED = (
+    ROOT / "README.md",
+    *(DOCS / f"{name}.md" for name in ("index", "notation", "delta-elimination", "training", "engine")),
+)
 """Pages written by hand whose code blocks are run."""
 
 _MARK = "<!-- Written by docs/generate.py from {source}. -->"
