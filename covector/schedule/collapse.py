@@ -1,13 +1,15 @@
-"""Adjacent loops as one, where every access goes through memory without a gap: an elementwise program is one flat loop."""
+"""Adjacent loops as one, where every access goes through memory without a gap: what is elementwise is one flat loop."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from covector.ir import Affine, Index, Read, Tensor, as_affine, children, floor_div, substitute
-from covector.ir.affine import free
+from covector.ir.affine import atoms, free
+from covector.ir.bounds import within
 from covector.schedule.plan import Accumulate, Assign, Kernel, Loop, Step, Storage
 from covector.schedule.tree import accesses, leaves
 
@@ -30,7 +32,7 @@ def _loop(loop: Loop, storage: Places) -> Loop:
         chain.append(inner)
     body = _collapsed(chain[-1].body, storage)
     runs: list[list[Loop]] = [[chain[0]]]
-    for outer, inner in zip(chain, chain[1:], strict=False):
+    for outer, inner in pairwise(chain):
         if _joins(outer.index, inner.index, body, storage):
             runs[-1].append(inner)
         else:
@@ -84,15 +86,25 @@ def _fills(outer: Index, inner: Index, positions: Sequence[Affine], shape: Seque
     places = [place for place, position in enumerate(positions) if {outer, inner} & free(position)]
     if not places:
         return True
-    if len(places) != 2 or places[1] != places[0] + 1:
+    if len(places) == 2 and places[1] == places[0] + 1:
+        first, second = places
+        plain = positions[first].index is outer and positions[second].index is inner
+        if plain and shape[first] is outer.extent and shape[second] is inner.extent:
+            return True
+    return any(positions[place].index is None for place in places) and _steps_on(outer, inner, positions, shape)
+
+
+def _steps_on(outer: Index, inner: Index, positions: Sequence[Affine], shape: Sequence[Affine]) -> bool:
+    """Whether an access inside the bounds moves with the outer index as far as with all of the inner one."""
+    offset = as_affine(0)
+    for position, extent in zip(positions, shape, strict=True):
+        if not within(position, extent):
+            return False
+        offset = offset * extent + position
+    if any({outer, inner} & free(atom) for atom in atoms(offset) if not isinstance(atom, Index)):
         return False
-    first, second = places
-    return (
-        positions[first].index is outer
-        and positions[second].index is inner
-        and shape[first] is outer.extent
-        and shape[second] is inner.extent
-    )
+    far, near = offset.coefficient(outer), offset.coefficient(inner)
+    return near is not None and far is near * inner.extent and far is not as_affine(0)
 
 
 def _counts(expr: Any, indices: set[Index]) -> bool:
@@ -115,5 +127,3 @@ def _rename(step: Step, names: Mapping[Index, Affine]) -> Step:
     assert isinstance(step, (Assign, Accumulate))
     positions = tuple(substitute(position, names) for position in step.positions)
     return replace(step, positions=positions, value=substitute(step.value, names))
-
-

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 
-import opt_einsum
+import opt_einsum  # type: ignore[import-untyped]
 
 from covector.calculus.build import mul
 from covector.ir import (
@@ -33,6 +33,7 @@ from covector.schedule.reductions import reread
 from covector.schedule.scan import scanned
 from covector.schedule.scatter import scattered
 from covector.schedule.statements import Statements, cast_of, computed, depends_on_data
+from covector.schedule.unravel import parts_of, unravelled
 
 LT = SCALARS["lt"]
 NOMINAL = 64
@@ -74,8 +75,14 @@ class Contraction:
         factors = without_idle_brackets(flat_factors(self.body.body))
         if guarded and any(isinstance(factor, Bracket) for factor in factors):
             return own
+        product, split = unravelled(self.body.indices, mul(*factors))
+        if split:
+            indices = tuple(part for index in self.body.indices for part in parts_of(index, split))
+            self.body = Reduce("sum", indices, product)
+            self.scope = (*own.indices, *indices)
+            factors = flat_factors(product)
         body = self.total(frozenset(self.body.indices), factors)
-        if body is self.body:
+        if body is own.body:
             return own
         new = Compute(own.name, own.indices, body, own.cast)
         return new if new.dtype == own.dtype else Compute(own.name, own.indices, body, own.dtype)
@@ -156,8 +163,18 @@ class Contraction:
         """An operand as a read: of a tensor as it is where that is affine, otherwise of a statement of its own."""
         if isinstance(expr, Read) and is_affine(expr):
             return expr
-        indices = tuple(index for index in self.scope if index in free(expr))
+        indices = in_layout(expr, [index for index in self.scope if index in free(expr)])
         return self.statements.read(self.original.name, indices, expr, cast_of(expr, self.original))
+
+
+def in_layout(expr: Expr, indices: Sequence[Index]) -> tuple[Index, ...]:
+    """Indices in the order in which they stand in the largest read, so that making the operand goes along memory."""
+    reads = (node for node in walk(expr) if isinstance(node, Read))
+    largest = max(reads, key=lambda read: len(free(read)), default=None)
+    if largest is None:
+        return tuple(indices)
+    axis = {index: place for place, form in enumerate(largest.positions) for index in free(form)}
+    return tuple(sorted(indices, key=lambda index: axis.get(index, -1)))
 
 
 def without_idle_brackets(factors: Sequence[Expr]) -> tuple[Expr, ...]:

@@ -135,7 +135,7 @@ def group_steps(group: Group, around: frozenset[Index]) -> tuple[Step, ...]:
 
 def start(unit: Unit, around: frozenset[Index]) -> tuple[Step, ...]:
     """What sets the elements of a target that are accumulated in the loops to come."""
-    names, left = dict(unit.names), []
+    names, left = dict(unit.names), list[Index]()
     for index in unit.nest.starts:
         if index not in names:
             taken = around | set(left)

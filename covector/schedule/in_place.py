@@ -118,7 +118,7 @@ def in_order(program: Program, taken: Taken) -> list[Compute]:
 
 
 def folded_product(program: Program, statement: Compute, taken: Taken) -> tuple[Compute, Whole] | None:
-    """For ``w - lr·dw`` the product dw and the step that adds it to w; None where a statement is nothing of the kind."""
+    """For ``w - lr·dw`` the product dw and the step that adds it to w; None where a statement is no such thing."""
     terms = signed_terms(statement.body)
     at = tuple(map(as_affine, statement.indices))
     old = Read(taken[statement], at)

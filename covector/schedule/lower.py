@@ -7,6 +7,7 @@ from covector.schedule.nest import Nest, Whole
 from covector.schedule.products import products_of
 from covector.schedule.scan import Scan, scanned
 from covector.schedule.scatter import scattered
+from covector.schedule.unravel import parts_of, unravelled
 
 
 def nest_of(statement: Compute) -> Nest | Whole | Scan:
@@ -27,10 +28,11 @@ def nest_of(statement: Compute) -> Nest | Whole | Scan:
 def _nest(statement: Compute, reduced: tuple[Index, ...], operation: str, value: Expr) -> Nest:
     """The loops of a statement, without those of one iteration."""
     single = {index: as_affine(0) for index in (*statement.indices, *reduced) if is_single(index)}
-    positions = tuple(single.get(index, as_affine(index)) for index in statement.indices)
-    own = tuple(index for index in statement.indices if index not in single)
-    left = tuple(index for index in reduced if index not in single)
-    return Nest(statement, positions, own, left, operation if left else "", substitute(value, single))
+    value, split = unravelled((*statement.indices, *reduced), substitute(value, single))
+    positions = tuple(single.get(index, split.get(index, as_affine(index))) for index in statement.indices)
+    own = tuple(part for index in statement.indices if index not in single for part in parts_of(index, split))
+    left = tuple(part for index in reduced if index not in single for part in parts_of(index, split))
+    return Nest(statement, positions, own, left, operation if left else "", value)
 
 
 def is_single(index: Index) -> bool:

@@ -38,13 +38,14 @@ class Nest:
     @property
     def starts(self) -> tuple[Index, ...]:
         """The indices that the elements of the target are set over before they are accumulated."""
-        return tuple(index for position in self.places for index in free(position))
+        used = frozenset[Index]().union(*(free(place) for place in self.places))
+        return tuple(dict.fromkeys(index for index in (*self.own, *self.target.indices) if index in used))
 
     @property
     def places(self) -> tuple[Affine, ...]:
         """Where the elements of the target are set: all along an axis where each term says where it goes."""
         return tuple(
-            position if position.is_constant or position.index in self.own else as_affine(index)
+            position if free(position) <= frozenset(self.own) else as_affine(index)
             for index, position in zip(self.target.indices, self.positions, strict=True)
         )
 

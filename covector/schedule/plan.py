@@ -59,8 +59,8 @@ class Loop:
 
     The iterations of a ``parallel`` loop may run on several threads. What they accumulate together is ``shared``:
     each thread adds to a copy of its own, and the copies are combined, in the order of the threads, at the end. A
-    parallel loop is in no other loop, and nothing that is kept in a register crosses its borders. A loop that stands for
-    several collapsed ones has positions such as ``⌊f/N⌋`` and ``f - N·⌊f/N⌋``, which cancel in the offset.
+    parallel loop is in no other loop, and nothing that is kept in a register crosses its borders. A loop that stands
+    for several collapsed ones has positions such as ``⌊f/N⌋`` and ``f - N·⌊f/N⌋``, which cancel in the offset.
     """
 
     index: Index

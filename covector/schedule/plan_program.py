@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from covector.ir import Compute, Input, Program
 from covector.schedule.contract import contract
 from covector.schedule.deltas import eliminate_deltas
-from covector.schedule.kernels import kernels_of
 from covector.schedule.in_place import check_in_place, units_of
+from covector.schedule.kernels import kernels_of
 from covector.schedule.plan import Plan
 from covector.schedule.reductions import split_reductions
 from covector.schedule.share import share

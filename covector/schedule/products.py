@@ -119,8 +119,8 @@ def narrowed(
 ) -> Product | None:
     """The product for the elements whose position leaves a remainder, its inner index replaced by one over the window.
 
-    With ``position = a·k + step·u + c``, ``k = s·k' + remainder`` and s the size of the step, the position is ``s·w + e``
-    for a w in the window, and u is a whole number: that of the original sum.
+    With ``position = a·k + step·u + c``, ``k = s·k' + remainder`` and s the size of the step, the position is
+    ``s·w + e`` for a w in the window, and u is a whole number: that of the original sum.
     """
     size, sign = abs(step), 1 if step > 0 else -1
     replaced: dict[Index, Affine] = {}

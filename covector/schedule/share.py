@@ -48,9 +48,10 @@ class _Sharing:
         if isinstance(body, Reduce):
             scope = (*statement.indices, *body.indices)
             known = self.known(body.body, scope, statement)
-            inner = known or self.costly(body.body, scope, statement, {})
+            inner: Expr = known or self.costly(body.body, scope, statement, {})
             return body if inner is body.body else Reduce(body.operation, body.indices, inner)
-        return self.costly(body, statement.indices, statement, {}, top=True)
+        found: Expr = self.costly(body, statement.indices, statement, {}, top=True)
+        return found
 
     def known(self, expr: Expr, scope: tuple[Index, ...], statement: Compute) -> Expr | None:
         """A read of an earlier statement that a summand is; None where there is none."""

@@ -117,10 +117,10 @@ class _Inliner:
         new = self.replaced.get(read.tensor)
         if new is None:
             return simplified(read)
-        if through and read.tensor in self.through and (derived or not depends_on_data(new.body)):
-            if reads_inside(new, read.positions):
-                body = substitute(new.body, dict(zip(new.indices, read.positions, strict=True)))
-                return simplified(body) if isinstance(body, Read) else body
+        allowed = through and read.tensor in self.through and (derived or not depends_on_data(new.body))
+        if allowed and reads_inside(new, read.positions):
+            body = substitute(new.body, dict(zip(new.indices, read.positions, strict=True)))
+            return simplified(body) if isinstance(body, Read) else body
         return simplified(Read(new, read.positions))
 
 

@@ -16,7 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covector.errors import BoundsError
-from covector.ir import Affine, Apply, Bracket, Floor, Index, Input, Literal, Read, Select, Symbol, Tensor, walk
+from covector.ir import (
+    Affine,
+    Apply,
+    Bracket,
+    Compute,
+    Floor,
+    Index,
+    Input,
+    Literal,
+    Read,
+    Select,
+    Symbol,
+    Tensor,
+    walk,
+)
 from covector.ir.affine import atoms
 from covector.run.extents import bind_extents, evaluate_extent
 from covector.schedule.plan import Accumulate, Assign, Loop, Plan, Product, Step
@@ -25,10 +39,10 @@ from tests.support.loops import FUNCTIONS
 Array = NDArray[Any]
 Point = dict[Index, int]
 
-GARBAGE = 0xA5
-"""The byte that fresh memory is filled with."""
+GARBAGE = 0xFF
+"""The byte that fresh memory is filled with: a NaN where it is read as floats."""
 
-_BINARY = {
+_BINARY: dict[str, Any] = {
     "sum": lambda a, b: a + b,
     "prod": lambda a, b: a * b,
     "max": lambda a, b: a if a != a else b if b != b else max(a, b),
@@ -54,7 +68,7 @@ class Interpreter:
         self.inputs = [arrays[given.name] for given in program.inputs]
         self.outputs: list[Array] = []
         for output in program.outputs:
-            if output in plan.in_place:
+            if isinstance(output, Compute) and output in plan.in_place:
                 given = plan.in_place[output]
                 assert isinstance(given, Input)
                 self.outputs.append(self.inputs[program.inputs.index(given)])

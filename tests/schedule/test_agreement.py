@@ -1,4 +1,4 @@
-"""Plans, run on the memory that they lay out, agree with the reference interpreter; the IR's rules hold after each pass."""
+"""Plans, run on the memory that they lay out, agree with the reference interpreter; each pass keeps the IR's rules."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def check_plan(read: Program, given: Mapping[str, Any], extents: Mapping[str, in
     found = interpret(plan(read), given, extents)
     for output in read.outputs:
         wanted, value = expected[output.name], found[output.name]
-        assert value.shape == wanted.shape and value.dtype == wanted.dtype
+        assert (value.shape, value.dtype) == (wanted.shape, wanted.dtype)
         np.testing.assert_allclose(value, wanted, rtol=tolerance, atol=tolerance, err_msg=f"{output!r}\nin\n{read!r}")
 
 
