@@ -50,9 +50,9 @@ def contraction_kernel(
 
 def _writer(module: Module, name: str, spec: ContractionSpec, epilogue: Epilogue | None) -> Frame:
     """What writes the loops that suit a contraction."""
+    found = find_stretches(spec, module.target)
+    if found is not None and runs_along(spec, found, module.target, finishes=epilogue is not None):
+        return StretchLoops(module, name, found, epilogue)
     if has_taps(spec, module.target):
         return TapLoops(module, name, spec, epilogue)
-    found = find_stretches(spec, module.target)
-    if found is not None and runs_along(found, module.target, finishes=epilogue is not None):
-        return StretchLoops(module, name, found, epilogue)
     return PackedLoops(module, name, spec, choose_blocking(spec, module.target), epilogue)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from covector.codegen.contraction_integers import constant_of
 from covector.codegen.contraction_micro import Tile, registers
-from covector.codegen.contraction_spec import ContractionSpec
+from covector.codegen.contraction_spec import ZERO, ContractionSpec
 from covector.codegen.target import Target
 from covector.codegen.types import BYTES
 from covector.ir import Affine
@@ -26,6 +26,9 @@ CACHE = 1 << 19
 
 FEW_PANELS = 3
 """With fewer panels of rows than this, the right operand is read where it is."""
+
+KEPT = 1 << 19
+"""The most elements of a left operand that is packed once and kept."""
 
 WIDE = 2048
 """From this many columns on, the left operand is packed."""
@@ -45,6 +48,7 @@ class Blocking:
     pack_right: bool
     split_rows: bool
     padded: int
+    keeps_left: bool
 
     @property
     def left_panel(self) -> int:
@@ -66,13 +70,16 @@ def choose_blocking(spec: ContractionSpec, target: Target) -> Blocking:
     outer = constant_of(*(group.extent for group in spec.inner[:-1]))
     depth = DEPTH if fast is None else _balanced(fast, DEPTH)
     taps = 1 if outer == 1 else max(1, min(DEPTH // depth, DEPTH if outer is None else outer))
+    keeps_left = _keeps_left(spec)
+    if keeps_left:
+        taps, depth = outer or 1, fast or 1
     vector = target.lanes(spec.dtype)
     padded = -(-taps * depth // vector) * vector + vector
     row_panels, column_panels = -(-rows // tile.rows), -(-columns // lanes)
     size = BYTES[spec.dtype] * padded
     is_general = len(spec.inner) > 1 or bool(spec.left_bounds)
     few = row_panels < FEW_PANELS and constant_of(spec.rows.extent) is not None
-    left = is_general or (columns >= WIDE and row_panels > 1)
+    left = is_general or keeps_left or (columns >= WIDE and row_panels > 1)
     unit = spec.columns.right.is_constant and spec.columns.right.constant == 1
     right = len(spec.inner) > 1 or bool(spec.right_bounds) or not unit or not few
     known = [constant_of(spec.rows.extent), constant_of(spec.columns.extent)]
@@ -81,13 +88,22 @@ def choose_blocking(spec: ContractionSpec, target: Target) -> Blocking:
         lanes,
         taps,
         depth,
-        _panels(CACHE // (size * tile.rows), row_panels, known[0]),
+        row_panels if keeps_left else _panels(CACHE // (size * tile.rows), row_panels, known[0]),
         _panels(4 * CACHE // (size * lanes), column_panels, known[1]),
         left,
         right,
         _split_rows(row_panels, column_panels),
         padded,
+        keeps_left,
     )
+
+
+def _keeps_left(spec: ContractionSpec) -> bool:
+    """Whether the left operand is packed once for several values of the outer indices."""
+    size = constant_of(spec.rows.extent, *(group.extent for group in spec.inner))
+    same = [group for group in spec.outer if group.left is ZERO]
+    general = len(spec.inner) > 1 or bool(spec.left_bounds)
+    return general and bool(same) and size is not None and 0 < size <= KEPT
 
 
 def _known(extent: Affine) -> int:

@@ -7,7 +7,7 @@ multiplies a vector of every row by a vector of every column. The lanes are adde
 from __future__ import annotations
 
 from covector.codegen.builder import Builder, Module, Value, Variable
-from covector.codegen.contraction_memory import first_lanes, load, load_masked, store
+from covector.codegen.contraction_memory import first_lanes, load, load_spread, store
 from covector.codegen.contraction_micro import Tile
 from covector.codegen.contraction_pack import address, shuffle
 from covector.codegen.types import BYTES, MEMORY, REGISTER, suffix_of
@@ -16,30 +16,33 @@ MASK_BYTES = 2
 """The size of an entry of the table of masks."""
 
 
-def dot_kernel(module: Module, tile: Tile, *, masked: bool) -> str:
+def dot_kernel(module: Module, tile: Tile, *, masked: bool, spread: int = 1) -> str:
     """The name of the function that adds up one tile of ``rows`` times ``vectors`` scalar products.
 
     Its parameters: the left operand, the bytes from row to row and from stretch to stretch; the right operand, from
     column to column and from stretch to stretch; the length of a stretch and how many there are; the target, from row
     to row and from column to column; how many rows and columns there are; whether to add to it; the scale; and, where
-    ``masked``, a table that says for each vector of a stretch which lanes of the right operand are inside its bounds.
+    ``masked``, a table that says for each vector of a stretch which lanes of the right operand are inside its bounds,
+    and the bytes from the masks of one stretch to those of the next. Of the right operand every ``spread``-th element
+    counts.
     """
-    name = f"contraction.dot.{suffix_of(tile.dtype, 1)}.{tile.rows}x{tile.vectors}{'.masked' if masked else ''}"
-    return module.helper(name, lambda: _Dot(module, name, tile, masked).text())
+    kind = f"{suffix_of(tile.dtype, 1)}.{tile.rows}x{tile.vectors}"
+    name = f"contraction.dot.{kind}.{spread}{'.masked' if masked else ''}"
+    return module.helper(name, lambda: _Dot(module, name, tile, masked, spread).text())
 
 
 class _Dot:
     """Writes the function."""
 
-    def __init__(self, module: Module, name: str, tile: Tile, masked: bool) -> None:
+    def __init__(self, module: Module, name: str, tile: Tile, masked: bool, spread: int) -> None:
         parameters = [("left", "ptr noalias readonly"), ("row", "i64"), ("left_stretch", "i64")]
         parameters += [("right", "ptr noalias readonly"), ("column", "i64"), ("right_stretch", "i64")]
         parameters += [("length", "i64"), ("stretches", "i64"), ("target", "ptr noalias"), ("line", "i64")]
         parameters += [("lane", "i64"), ("rows", "i64"), ("columns", "i64"), ("add", "i1")]
         parameters += [("scale", REGISTER[tile.dtype])]
-        parameters += [("table", "ptr noalias readonly")] if masked else []
+        parameters += [("table", "ptr noalias readonly"), ("table_stretch", "i64")] if masked else []
         self.builder = Builder(module, name, parameters)
-        self.tile, self.masked = tile, masked
+        self.tile, self.masked, self.spread = tile, masked, spread
         self.width = module.target.lanes(tile.dtype)
 
     def _argument(self, name: str) -> Value:
@@ -56,10 +59,11 @@ class _Dot:
         with builder.when((length > 0) & (stretches > 0)), builder.loop(zero, stretches) as stretch:
             left = [address(builder, p, stretch * self._argument("left_stretch")) for p in lefts]
             right = [address(builder, p, stretch * self._argument("right_stretch")) for p in rights]
+            table = address(builder, "%table", stretch * self._argument("table_stretch")) if self.masked else ""
             with builder.when(whole > 0), builder.loop(zero, whole, self.width) as k:
-                self._step(left, right, k, sums, None)
+                self._step(left, right, k, sums, None, table)
             with builder.when(whole < length):
-                self._step(left, right, whole, sums, first_lanes(builder, length - whole, self.width))
+                self._step(left, right, whole, sums, first_lanes(builder, length - whole, self.width), table)
         self._store(self._totals([total.get() for total in sums]))
         builder.emit("ret void")
         return builder.text("internal ")
@@ -73,24 +77,27 @@ class _Dot:
             found.append(address(builder, f"%{operand}", offset))
         return found
 
-    def _step(self, left: list[str], right: list[str], k: Value, sums: list[Variable], rest: Value | None) -> None:
+    def _step(
+        self, left: list[str], right: list[str], k: Value, sums: list[Variable], rest: Value | None, table: str
+    ) -> None:
         """Add the products of one vector of every row and every column, of which only ``rest`` is there."""
         builder, dtype = self.builder, self.tile.dtype
-        inside = self._mask(k) if self.masked else rest
-        rows = [self._load(builder.offset(p, k, dtype), rest) for p in left]
-        columns = [self._load(builder.offset(p, k, dtype), inside) for p in right]
+        inside = self._mask(table, k) if self.masked else rest
+        rows = [self._load(builder.offset(p, k, dtype), rest, 1) for p in left]
+        columns = [self._load(builder.offset(p, k * self.spread, dtype), inside, self.spread) for p in right]
         for number, total in enumerate(sums):
             row, column = divmod(number, self.tile.vectors)
             total.set(builder.multiply_add(rows[row], columns[column], total.get()))
 
-    def _load(self, pointer: str, mask: Value | None) -> Value:
-        if mask is None:
+    def _load(self, pointer: str, mask: Value | None, spread: int) -> Value:
+        if mask is None and spread == 1:
             return load(self.builder, pointer, self.tile.dtype, self.width)
-        return load_masked(self.builder, pointer, mask, self.tile.dtype)
+        whole = self.builder.widen(self.builder.constant(True, "bool"), self.width)
+        return load_spread(self.builder, pointer, spread, whole if mask is None else mask, self.tile.dtype)
 
-    def _mask(self, k: Value) -> Value:
+    def _mask(self, table: str, k: Value) -> Value:
         builder, bits = self.builder, "%" + self.builder.fresh("bits")
-        entry = address(builder, "%table", (k >> (self.width.bit_length() - 1)) * MASK_BYTES)
+        entry = address(builder, table, (k >> (self.width.bit_length() - 1)) * MASK_BYTES)
         builder.emit(f"{bits} = load i{self.width}, ptr {entry}")
         return builder.instruction(f"bitcast i{self.width} {bits} to <{self.width} x i1>", "bool", self.width)
 

@@ -8,18 +8,22 @@ from dataclasses import dataclass
 
 from covector.codegen.builder import Builder, Module, Value
 from covector.codegen.contraction_integers import (
+    Condition,
     Integer,
     decode,
+    either,
+    equal,
     evaluate,
     flat,
     greatest,
     least,
     quotient,
+    remainder,
     steps,
     value_of,
 )
 from covector.codegen.contraction_memory import first_lanes, load_masked, store_masked
-from covector.codegen.contraction_spec import ContractionSpec, Group
+from covector.codegen.contraction_spec import ZERO, ContractionSpec, Group
 from covector.codegen.types import BYTES, REGISTER
 from covector.ir import Affine, Index, floor_div
 from covector.ir.node import Node
@@ -160,6 +164,16 @@ class Frame(ABC):
         pointers = ("%right", "%left", "%target") if spec.swapped else ("%left", "%right", "%target")
         left, right, target = (self.at(pointer, offset) for pointer, offset in zip(pointers, offsets, strict=True))
         return Base(left, right, target, offsets[2], {**self.values, **digits})
+
+    def left_is_new(self, outer: Integer, first: Integer) -> Condition:
+        """Whether the left operand is another one than for the outer indices before."""
+        same = [group.extent for group in self.spec.outer if group.left is ZERO]
+        count: Integer = 1
+        for extent in same:
+            count = count * self.value(extent)
+        if len(same) == len(self.spec.outer):
+            return equal(outer, first)
+        return either(equal(outer, first), equal(remainder(self.builder, outer, count), 0))
 
     def scale(self) -> str:
         """The scale as an argument."""

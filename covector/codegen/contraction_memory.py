@@ -5,6 +5,9 @@ from __future__ import annotations
 from covector.codegen.builder import Builder, Value
 from covector.codegen.types import BYTES, MEMORY, suffix_of, type_of
 
+SPREAD = 4
+"""Up to this stride, whole vectors are read, and the elements picked from them."""
+
 
 def first_lanes(builder: Builder, count: Value, width: int) -> Value:
     """A mask of the first ``count`` lanes: none where that is negative, all where it is more than there are."""
@@ -29,6 +32,20 @@ def load_masked(builder: Builder, address: str, mask: Value, dtype: str) -> Valu
     builder.module.declare(f"declare {kind} @{name}(ptr, i32, {mask.type}, {kind})")
     given = f"ptr {address}, i32 {BYTES[dtype]}, {mask}, {kind} zeroinitializer"
     return builder.instruction(f"call {kind} @{name}({given})", dtype, mask.width)
+
+
+def load_spread(builder: Builder, address: str, stride: int, mask: Value, dtype: str) -> Value:
+    """A vector of every ``stride``-th element of memory, zero where the mask is false: nothing is read there."""
+    if stride == 1:
+        return load_masked(builder, address, mask, dtype)
+    width = mask.width
+    chosen = ", ".join(f"i32 {lane // stride if lane % stride == 0 else width}" for lane in range(width * stride))
+    none = builder.constant(False, "bool", width)
+    lanes = f"<{width * stride} x i32> <{chosen}>"
+    wide = builder.instruction(f"shufflevector {mask}, {none}, {lanes}", "bool", width * stride)
+    read = load_masked(builder, address, wide, dtype)
+    every = ", ".join(f"i32 {lane * stride}" for lane in range(width))
+    return builder.instruction(f"shufflevector {read}, {read.type} poison, <{width} x i32> <{every}>", dtype, width)
 
 
 def store_masked(builder: Builder, value: Value, address: str, mask: Value) -> None:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from covector.codegen.builder import Builder, Value
 from covector.codegen.contraction_integers import (
     Integer,
+    constant_of,
     decode,
     evaluate,
     flat,
     steps,
     value_of,
 )
-from covector.codegen.contraction_memory import first_lanes, gather, load_masked, store_masked
+from covector.codegen.contraction_memory import SPREAD, first_lanes, gather, load_spread, store_masked
 from covector.codegen.contraction_pack import pack_kernel
 from covector.codegen.contraction_spec import Bound, Group
 from covector.codegen.types import BYTES
@@ -65,7 +66,9 @@ class Operand:
         self, builder: Builder, pointer: str, first: Integer, lanes: Integer, block: Block, packed: str, values: Values
     ) -> None:
         """Pack a panel that begins at lane ``first`` and has ``lanes`` lanes."""
-        write = self._pack_bounded if self.bounds else self._pack_panel
+        lane = constant_of(self.lane)
+        spread = lane is not None and 1 < lane <= SPREAD
+        write = self._pack_vectors if self.bounds or spread else self._pack_panel
         if len(self.inner) == 1:
             write(builder, pointer, first, lanes, block, packed, values)
             return
@@ -89,7 +92,7 @@ class Operand:
         numbers = [value_of(builder, number) for number in (lane * size, step * size, lanes, block.depth)]
         builder.emit(f"call void @{function}(ptr {source}, {', '.join(map(str, numbers))}, ptr {packed})")
 
-    def _pack_bounded(
+    def _pack_vectors(
         self, builder: Builder, pointer: str, first: Integer, lanes: Integer, block: Block, packed: str, values: Values
     ) -> None:
         """Vectors of lanes, step by step; a lane that is out of bounds is not read."""
@@ -111,8 +114,8 @@ class Operand:
 
     def _read(self, builder: Builder, source: str, first: Value, lane: Integer, mask: Value) -> Value:
         start = builder.offset(source, first * lane, self.dtype)
-        if isinstance(lane, int) and lane == 1:
-            return load_masked(builder, start, mask, self.dtype)
+        if isinstance(lane, int) and 0 < lane <= SPREAD:
+            return load_spread(builder, start, lane, mask, self.dtype)
         return gather(builder, start, _lanes(builder, mask.width) * _narrow(lane), mask, self.dtype)
 
 

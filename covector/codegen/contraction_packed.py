@@ -81,6 +81,7 @@ class PackedLoops(Frame):
     def panels(self, base: Base, low: Integer, high: Integer, outer: Integer, first: Integer) -> None:
         """The tiles of a range of panels, for one value of the outer indices."""
         builder, blocking, share = self.builder, self.blocking, self.sharing.size
+        self.left_is_packed = negation(self.left_is_new(outer, first)) if blocking.keeps_left else False
         rows, columns = self.value(self.spec.rows.extent), self.value(self.spec.columns.extent)
         whole, shared = (columns, rows) if blocking.split_rows else (rows, columns)
         part = low * share, least(builder, high * share, shared)
@@ -124,7 +125,7 @@ class PackedLoops(Frame):
                 count = least(builder, rows[1] - row, blocking.tile.rows)
                 number = quotient(builder, row - rows[0], blocking.tile.rows) if blocking.pack_left else 0
                 place = self.at("%scratch", number * blocking.left_panel)
-                packs_left = equal(column, columns[0])
+                packs_left = both(equal(column, columns[0]), negation(self.left_is_packed))
                 left = self._panel(self.left, base, row, count, part.block, place, packs_left)
                 self._tile(base, part, Corner(row, count, column, lanes), left, right)
 

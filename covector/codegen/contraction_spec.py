@@ -118,6 +118,7 @@ def specify(product: Product, kept: Mapping[Tensor, Sequence[int]] | None = None
         return groups
 
     row_groups, column_groups = merged(rows), merged(columns)
+    transposes = bool(column_groups) and column_groups[-1].right is not ONE
     outer = [*merged(_long(product.batch)), *column_groups[:-1], *row_groups[:-1]]
     inner = merged(_long(product.inner)) or [Group((), ONE)]
     return ContractionSpec(
@@ -125,7 +126,7 @@ def specify(product: Product, kept: Mapping[Tensor, Sequence[int]] | None = None
         tuple(sorted(outer, key=lambda group: group.left is ZERO)),
         row_groups[-1] if row_groups else Group((), ONE),
         column_groups[-1] if column_groups else Group((), ONE, target=ONE),
-        tuple(sorted(inner, key=lambda group: _walked(group, bounded))),
+        tuple(sorted(inner, key=lambda group: _walked(group, bounded, transposes))),
         _at_zero(left.offset, indices),
         _at_zero(right.offset, indices),
         _at_zero(target.offset, indices),
@@ -171,11 +172,11 @@ def _inside(bounds: Iterable[Bound]) -> frozenset[Node]:
     return frozenset(atom for bound in bounds for atom in atoms(bound.position))
 
 
-def _walked(group: Group, bounded: frozenset[Node]) -> tuple[bool, bool, int]:
-    """The order of inner groups: those with bounds first, and last what is contiguous, or long."""
+def _walked(group: Group, bounded: frozenset[Node], transposes: bool) -> tuple[bool, bool, int]:
+    """The order of inner groups: those with bounds first, and last what is contiguous if that matters, or long."""
     free = bounded.isdisjoint(group.indices)
-    unit = ONE in (group.left, group.right)
-    return free, unit, group.extent.constant if group.extent.is_constant else 1 << 62
+    contiguous = transposes and group.right is ONE
+    return free, contiguous, group.extent.constant if group.extent.is_constant else 1 << 62
 
 
 def joined(slow: Group, fast: Group, bounded: frozenset[Node]) -> Group | None:

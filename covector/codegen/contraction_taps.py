@@ -10,24 +10,20 @@ from covector.codegen.builder import Module
 from covector.codegen.contraction_blocking import choose_tile
 from covector.codegen.contraction_frame import Base, Corner, Epilogue, Frame, Sharing
 from covector.codegen.contraction_integers import (
-    Condition,
     Integer,
     constant_of,
     decode,
-    either,
-    equal,
     evaluate,
     flat,
     least,
     quotient,
-    remainder,
     steps,
     value_of,
     when,
 )
 from covector.codegen.contraction_micro import micro_kernel, tap_bytes
 from covector.codegen.contraction_operand import Block, Bounds, Operand
-from covector.codegen.contraction_spec import ONE, ZERO, ContractionSpec
+from covector.codegen.contraction_spec import ONE, ContractionSpec
 from covector.codegen.target import Target
 from covector.ir.affine import atoms
 
@@ -45,7 +41,7 @@ def has_taps(spec: ContractionSpec, target: Target) -> bool:
     filters = constant_of(spec.rows.extent, *(group.extent for group in spec.inner))
     return (
         target.scales
-        and bool(spec.right_bounds)
+        and (bool(spec.right_bounds) or len(spec.inner) > 1)
         and not spec.left_bounds
         and spec.columns.right is ONE
         and spec.columns.target is ONE
@@ -118,7 +114,7 @@ class TapLoops(Frame):
         """The tiles of a range of panels, for one value of the outer indices."""
         builder, spec, height = self.builder, self.spec, self.tile.rows
         rows, columns = spec.rows.extent.constant, spec.columns.extent.constant
-        with when(builder, self._is_new(outer, first)), steps(builder, 0, rows, height) as row:
+        with when(builder, self.left_is_new(outer, first)), steps(builder, 0, rows, height) as row:
             block = Block(0, self.taps, 0, self.depth)
             self.left.pack(
                 builder, base.left, row, least(builder, rows - row, height), block, self._filters(row), base.values
@@ -132,16 +128,6 @@ class TapLoops(Frame):
             right = self.at(base.right, column)
             with steps(builder, 0, rows, height) as row:
                 self._tile(base, Corner(row, least(builder, rows - row, height), column, lanes), right, table)
-
-    def _is_new(self, outer: Integer, first: Integer) -> Condition:
-        """Whether the filters are others than those that were packed before."""
-        same = [group.extent for group in self.spec.outer if group.left is ZERO]
-        count: Integer = 1
-        for extent in same:
-            count = count * self.value(extent)
-        if len(same) == len(self.spec.outer):
-            return equal(outer, first)
-        return either(equal(outer, first), equal(remainder(self.builder, outer, count), 0))
 
     def _filters(self, row: Integer) -> str:
         return self.at("%scratch", quotient(self.builder, row, self.tile.rows) * self.panel)
