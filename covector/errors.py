@@ -88,6 +88,10 @@ class GradientError(CovectorError, RuntimeError):
     """A gradient that cannot be: of what needs none, of several numbers at once, or of what is no longer known."""
 
 
+class JitError(CovectorError, TypeError):
+    """A traced function does what cannot be part of one program, or a tensor of it is used outside."""
+
+
 class VerificationError(CovectorError):
     """A derived result that did not pass its own check and is withheld."""
 

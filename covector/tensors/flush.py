@@ -28,6 +28,12 @@ MOST_KEYS = 4096
 MOST_PENDING = 4000
 """Calls of a thread that may be pending before they are computed though nobody looks."""
 
+MOST_TOGETHER = 2000
+"""Calls that are compiled as one program; of more, pieces are, which are equal where a loop made them."""
+
+PIECE = 240
+"""Calls of such a piece."""
+
 _LISTED = 3  # references to a node that its list of pending calls, a loop and the count itself hold
 LOCK = threading.RLock()
 """Held while tensors are computed: one thread at a time gives and takes memory."""
@@ -54,19 +60,17 @@ def array_at(node: Node) -> Any:
 
 
 def flush() -> None:
-    """Compute every pending call of this thread whose value somebody holds; while a function is traced, nothing."""
-    if STATE.trace is not None:
-        return
+    """Compute every pending call of this thread whose value somebody holds."""
     pending, STATE.pending = STATE.pending, []
-    if not pending:
-        return
+    size = len(pending) if len(pending) <= MOST_TOGETHER else PIECE
     with LOCK:
-        try:
-            order, outputs = _alive(pending)
-        finally:
-            del pending
-        if outputs:
-            _compute(order, outputs)
+        while pending:
+            # What the calls after a piece use is held by them.
+            piece, pending = pending[:size], pending[size:]
+            order, outputs = _alive(piece)
+            del piece
+            if outputs:
+                _compute(order, outputs)
 
 
 def _alive(pending: list[Node]) -> tuple[list[Node], list[Node]]:
@@ -215,10 +219,14 @@ def _in_place(graph: Numbered, outputs: list[Node]) -> tuple[tuple[int, int], ..
     if all(node.home is None for node in outputs):
         return ()
     uses = Counter(argument for node in graph.numbers for argument in node.args)
+    # What a backward pass may still want stays as it is.
+    wanted = {id(argument) for node in graph.numbers if node.mask and not node.spent for argument in node.args}
     pairs = []
     for place, node in enumerate(outputs):
         home = node.home
         if home is None or home not in graph.numbers or home.kind is not node.kind:
+            continue
+        if id(home) in wanted:
             continue
         # The counter holds it too.
         if getrefcount(home) - uses[home] - 1 <= _HOME and is_free(home.data):

@@ -257,6 +257,7 @@ def astype(x: Tensor, dtype: Any) -> Tensor:
     return x if x.dtype == name else call("cast", x, params=(("dtype", name),))
 
 
+@pytorch_names
 def norm(x: Tensor, p: float | str | None = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The norm over some axes, or all: Euclidean, the sum of magnitudes (1), or the largest magnitude (``inf``).
 

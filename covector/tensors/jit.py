@@ -12,9 +12,9 @@ from functools import update_wrapper
 from typing import Any
 
 from covector.tensors import flush
-from covector.tensors.node import STATE, Node, leaf
+from covector.tensors.node import ABSENT, STATE, Node, leaf
 from covector.tensors.tensor import Tensor, call
-from covector.tensors.trace import ABSENT, Trace
+from covector.tensors.trace import Trace
 from covector.tensors.traced import Traced, Update
 from covector.tensors.tree import describe, flatten
 

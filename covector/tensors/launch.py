@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from covector.errors import BoundsError
+from covector.errors import BoundsError, JitError
 from covector.ir import Compute
 from covector.native.memory import address, aligned_empty
 from covector.run.extents import evaluate_extent
 from covector.tensors.dtypes import NUMPY
-from covector.tensors.node import Node
+from covector.tensors.node import ABSENT, Node
 from covector.tensors.programs import Compiled
 
 _ndarray = np.ndarray
@@ -81,6 +81,11 @@ class Launch:
 def array_of(node: Node) -> Any:
     """The data of a leaf as an array."""
     data = node.data
+    if data is ABSENT:
+        raise JitError(
+            "a tensor of a function that jit traced left the function, and has no value",
+            hint="return it from the function: only what is returned, or written with copy_ or x[i] = v, has values",
+        )
     return data if type(data) is _ndarray else np.array(data, NUMPY[node.kind.dtype])
 
 

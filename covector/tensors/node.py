@@ -59,6 +59,10 @@ def leaf(kind: Kind, data: Any, source: Callable[[], Any] | None = None) -> Node
     return node
 
 
+ABSENT = object()
+"""The data of what a traced function is given: it stands for a value of a later call."""
+
+
 class State(threading.local):
     """What a thread has: the calls not computed yet, whether gradients are recorded, and the trace it is in."""
 

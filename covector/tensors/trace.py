@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, Self
 
-from covector.errors import CovectorError
+from covector.errors import JitError
 from covector.tensors.node import STATE, Node
 from covector.tensors.tensor import Tensor
-
-ABSENT = object()
-"""The data of what a traced function is given: it stands for a value of a later call."""
-
-
-class JitError(CovectorError, TypeError):
-    """A traced function does what cannot be part of one program."""
 
 
 class Trace:

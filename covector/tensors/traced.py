@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from sys import getrefcount
@@ -12,10 +13,10 @@ from covector.native.memory import aligned_empty
 from covector.tensors import flush
 from covector.tensors.dtypes import Kind
 from covector.tensors.launch import Launch, array_of, is_free
-from covector.tensors.node import Node, leaf
+from covector.tensors.node import ABSENT, Node, leaf
 from covector.tensors.programs import compiled
 from covector.tensors.tensor import Tensor
-from covector.tensors.trace import ABSENT, Trace
+from covector.tensors.trace import Trace
 from covector.tensors.tree import Rebuild
 
 _node_of = attrgetter("_node")
@@ -28,11 +29,11 @@ class Update:
     ``input`` is the number of the input of the program that is updated in place, or -1.
     """
 
-    __slots__ = ("after", "argument", "before", "input", "result", "tensor")
+    __slots__ = ("after", "argument", "before", "input", "kind", "result", "tensor")
 
     def __init__(self, tensor: Tensor, argument: int, before: Node, after: Node) -> None:
         self.tensor, self.argument, self.before, self.after = tensor, argument, before, after
-        self.input = self.result = -1
+        self.kind, self.input, self.result = after.kind, -1, -1
 
     def target(self, tensors: Sequence[Tensor]) -> Tensor:
         """The tensor that is updated in a call."""
@@ -41,7 +42,7 @@ class Update:
     def give(self, tensors: Sequence[Tensor], array: Any, address: int) -> None:
         """Let the tensor hold a result."""
         tensor = self.target(tensors)
-        _give(tensor, _result(self.after.kind, array, address))
+        _give(tensor, _result(self.kind, array, address))
 
 
 def _give(tensor: Tensor, node: Node) -> None:
@@ -88,6 +89,7 @@ class Traced:
         leaves = graph.leaves_at(linked.leaves)
         self._sources(trace, arguments, leaves)
         self._updates(place, leaves)
+        del leaves, graph
         self.launch: Launch | None = None
 
     def _sources(self, trace: Trace, arguments: Mapping[Node, int], leaves: list[Node]) -> None:
@@ -119,6 +121,8 @@ class Traced:
             number = inputs.get(update.before, -1)
             if home is not None and linked.program.inputs.index(home) == number:
                 update.input = number
+            # What is updated in place is held by nobody but its tensor.
+            update.before = update.after = _NOTHING
         self.in_place = [update for update in self.updates if update.input >= 0]
         self.given = [update for update in self.updates if update.input < 0]
         self.in_place_arguments = any(update.argument >= 0 for update in self.in_place)
@@ -130,6 +134,8 @@ class Traced:
     def __call__(self, tensors: Sequence[Tensor]) -> Any:
         """The result for arguments of the structure that was traced."""
         with flush.LOCK:
+            if _holder() is not self:
+                self._hold()
             nodes = self.nodes
             current = list(map(_node_of, self.hidden_tensors))
             if current != self.hidden_nodes:
@@ -158,13 +164,27 @@ class Traced:
                 nodes[number] = _NOTHING
         return self.rebuild(returned)
 
+    def _hold(self) -> None:
+        """Be the one trace that remembers nodes from call to call: what several held could not be updated in place."""
+        global _holder  # noqa: PLW0603 - one for the process, under the lock
+        other = _holder()
+        if other is not None:
+            other.release()
+        _holder = weakref.ref(self)
+
+    def release(self) -> None:
+        """Hold no node any longer."""
+        self.hidden_nodes, self.watched = [], []
+        for number, _ in self.hidden:
+            self.nodes[number] = _NOTHING
+
     def _first(self, nodes: list[Node]) -> Launch:
         self.launch = Launch(self.compiled, [array_of(node) for node in nodes])
         return self.launch
 
     def _make_room(self, tensors: Sequence[Tensor]) -> None:
         """See to it that nobody else holds what is updated in place, and remember how that looks."""
-        self.hidden_nodes = []
+        self.hidden_nodes, self.watched = [], []
         for update in self.in_place:
             tensor = update.target(tensors)
             node = tensor._node
@@ -187,3 +207,4 @@ class Traced:
 
 
 _NOTHING = leaf(Kind((), "bool"), ABSENT)  # type: ignore[arg-type]
+_holder: Callable[[], Traced | None] = lambda: None  # the trace that ran last, if it still is
