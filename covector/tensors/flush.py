@@ -60,7 +60,9 @@ def array_at(node: Node) -> Any:
 
 
 def flush() -> None:
-    """Compute every pending call of this thread whose value somebody holds."""
+    """Compute every pending call of this thread whose value somebody holds; while a function is traced, nothing."""
+    if STATE.trace is not None:
+        return
     pending, STATE.pending = STATE.pending, []
     size = len(pending) if len(pending) <= MOST_TOGETHER else PIECE
     with LOCK:
