@@ -253,24 +253,27 @@ class Builder:
         then, otherwise = self.widen(then, width), self.widen(otherwise, width)
         return self.instruction(f"select {self.widen(condition, width)}, {then}, {otherwise}", then.dtype, width)
 
-    def call(self, function: str, result: str, arguments: Sequence[Value], width: int | None = None) -> Value:
+    def call(
+        self, function: str, result: str, arguments: Sequence[Value], width: int | None = None, flags: str = ""
+    ) -> Value:
         """A call of a function that is declared on the way; its result has the width of the arguments."""
         width = arguments[0].width if width is None else width
         kinds = ", ".join(argument.type for argument in arguments)
         self.module.declare(f"declare {type_of(result, width)} @{function}({kinds})")
-        return self.call_helper(function, result, arguments, width)
+        return self.call_helper(function, result, arguments, width, flags)
 
-    def call_helper(self, function: str, result: str, arguments: Sequence[Value], width: int) -> Value:
+    def call_helper(self, function: str, result: str, arguments: Sequence[Value], width: int, flags: str = "") -> Value:
         """A call of a function of the module itself."""
         given = ", ".join(map(str, arguments))
-        return self.instruction(f"call {type_of(result, width)} @{function}({given})", result, width)
+        head = f"call {flags} " if flags else "call "
+        return self.instruction(f"{head}{type_of(result, width)} @{function}({given})", result, width)
 
-    def intrinsic(self, name: str, *arguments: Value | Number) -> Value:
-        """A call of an LLVM intrinsic that maps values of one type to that type."""
+    def intrinsic(self, name: str, *arguments: Value | Number, flags: str = "") -> Value:
+        """A call of an LLVM intrinsic that maps values of one type to that type, with fast-math flags of its own."""
         like = next(argument for argument in arguments if isinstance(argument, Value))
         width = max(argument.width for argument in arguments if isinstance(argument, Value))
         given = [self.widen(self.lift(argument, like), width) for argument in arguments]
-        return self.call(f"llvm.{name}.{suffix_of(like.dtype, width)}", like.dtype, given)
+        return self.call(f"llvm.{name}.{suffix_of(like.dtype, width)}", like.dtype, given, flags=flags)
 
     def multiply_add(self, first: Value, second: Value | Number, third: Value | Number) -> Value:
         """``first·second + third``, rounded once."""
@@ -310,9 +313,10 @@ class Builder:
         bits = self.pointer(f"bitcast {condition} to i{condition.width}")
         return self.instruction(f"icmp ne i{condition.width} {bits}, 0", "bool")
 
-    def lanes(self, width: int) -> Value:
+    def lanes(self, width: int, dtype: str = "int64") -> Value:
         """The numbers of the lanes: 0, 1, 2, …"""
-        return Value(self, "<" + ", ".join(f"i64 {lane}" for lane in range(width)) + ">", "int64", width)
+        numbers = ", ".join(f"{REGISTER[dtype]} {lane}" for lane in range(width))
+        return Value(self, f"<{numbers}>", dtype, width)
 
     # Memory
 

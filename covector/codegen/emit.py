@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from covector.codegen.builder import Builder, Module, Value
+from covector.codegen.copies import clear_copies, combine_copies
 from covector.codegen.denormals import flushing
-from covector.codegen.layout import Layout, steps_of, tensors_of
-from covector.codegen.loops import REDUCTIONS, Steps, neutral
+from covector.codegen.layout import Layout, tensors_of
+from covector.codegen.loops import Steps
 from covector.codegen.memory import Memory, extent_value
 from covector.codegen.product_calls import part_of
 from covector.codegen.products import Methods
 from covector.codegen.target import PORTABLE, Target
 from covector.ir import Affine, Compute, as_affine
-from covector.schedule.plan import Accumulate, Kernel, Loop, Plan, Product, Step
+from covector.schedule.plan import Kernel, Loop, Plan, Product, Step
 
 PARAMETERS = (("table", "ptr"), ("thread", "i64"), ("threads", "i64"))
 ENTRY = "run"
@@ -99,7 +100,7 @@ def _function(module: Module, layout: Layout, methods: Methods, part: Part, numb
     if isinstance(part.shared, Loop):
         loop = part.shared
         memory.copied = set(loop.shared)
-        _clear_copies(steps, loop)
+        clear_copies(builder, memory, layout, loop)
         extent = steps.as_value(steps.bound(loop.index.extent))
         unit = 1 if any(isinstance(step, Loop) for step in loop.body) else CHUNK
         steps.range(loop, *part_of(builder, extent, share, unit))
@@ -108,23 +109,6 @@ def _function(module: Module, layout: Layout, methods: Methods, part: Part, numb
     builder.emit("ret void")
     module.functions.append(builder.text())
     return name
-
-
-def _operation(loop: Loop, target: Compute) -> str:
-    return next(s.operation for s in steps_of(loop.body) if isinstance(s, Accumulate) and s.target is target)
-
-
-def _clear_copies(steps: Steps, loop: Loop) -> None:
-    """Set the copies of what the threads accumulate to the neutral element; the first thread has the original."""
-    build, memory, layout = steps.builder, steps.memory, steps.layout
-    if not loop.shared:
-        return
-    with build.when(Value(build, "%thread", "int64").differs(0)):
-        for target in loop.shared:
-            start = neutral(_operation(loop, target), target.dtype)
-            size = extent_value(layout.size(target), memory)
-            with build.when(size > 0), build.loop(build.constant(0, "int64"), size) as at:
-                memory.store(target, at, build.constant(start, target.dtype), None)
 
 
 def _entry(module: Module, layout: Layout, parts: list[tuple[Part, str]]) -> None:
@@ -150,8 +134,7 @@ def _entry(module: Module, layout: Layout, parts: list[tuple[Part, str]]) -> Non
         used = (extent_value(_work(part), memory) >= LEAST_WORK).where(threads, 1)
         build.emit(f"call void @{FORK}(ptr {pool}, ptr @{name}, ptr %table, {used})")
         if isinstance(part.shared, Loop):
-            for target in part.shared.shared:
-                _combine(build, memory, layout, part.shared, target, used)
+            combine_copies(build, memory, layout, part.shared, used)
     for line in mode.leave:
         build.emit(line)
     build.emit("ret void")
@@ -166,16 +149,3 @@ def _work(part: Part) -> Affine:
     for index in (*part.shared.batch, *part.shared.rows, *part.shared.columns, *part.shared.inner):
         work = work * index.extent
     return work
-
-
-def _combine(build: Builder, memory: Memory, layout: Layout, loop: Loop, target: Compute, threads: Value) -> None:
-    """Add the copies of the other threads, in their order."""
-    combine = REDUCTIONS[_operation(loop, target)].combine
-    size = extent_value(layout.size(target), memory)
-    with build.when(threads > 1), build.loop(build.constant(1, "int64"), threads) as thread:
-        offset = extent_value(layout.thread, memory) * thread + extent_value(layout.copies[target], memory)
-        base = build.pointer(f"getelementptr i8, ptr {memory.slot(layout.table.thread)}, {offset}")
-        with build.when(size > 0), build.loop(build.constant(0, "int64"), size) as at:
-            old = memory.load(target, at, 1, None)
-            new = memory.load_from(base, target, at, 1, None)
-            memory.store(target, at, combine(build, old, new), None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from covector.codegen.builder import Builder, Value, Variable
 from covector.codegen.expressions import Expressions, looks_up, number_of, reads
@@ -12,7 +11,7 @@ from covector.codegen.layout import Layout, loops_of, steps_of
 from covector.codegen.memory import Memory
 from covector.codegen.product_calls import Share, call_product
 from covector.codegen.products import Methods, product_loops
-from covector.codegen.scalars import larger, smaller
+from covector.codegen.reductions import REDUCTIONS, across_lanes, neutral
 from covector.codegen.vectors import can_be_vector, is_worthwhile, reductions, slope, widest_lanes, width_of
 from covector.ir import Affine, Apply, Compute, Index, Read, as_affine, walk
 from covector.ir.affine import free
@@ -20,47 +19,6 @@ from covector.ir.node import Node
 from covector.schedule.plan import Accumulate, Assign, Loop, Product, Step
 
 Bound = int | Value
-
-
-def _sum(build: Builder, a: Value, b: Value) -> Value:
-    return a | b if a.dtype == "bool" else a + b
-
-
-def _product(build: Builder, a: Value, b: Value) -> Value:
-    return a & b if a.dtype == "bool" else a * b
-
-
-def _any(build: Builder, a: Value, b: Value) -> Value:
-    return a | b
-
-
-def _all(build: Builder, a: Value, b: Value) -> Value:
-    return a & b
-
-
-@dataclass(frozen=True, slots=True)
-class Reduction:
-    """How values are accumulated: pair by pair, and from what on."""
-
-    combine: Callable[[Builder, Value, Value], Value]
-    neutral: float
-
-
-REDUCTIONS: dict[str, Reduction] = {
-    "sum": Reduction(_sum, 0),
-    "prod": Reduction(_product, 1),
-    "max": Reduction(larger, float("-inf")),
-    "min": Reduction(smaller, float("inf")),
-    "any": Reduction(_any, 0),
-    "all": Reduction(_all, 1),
-}
-"""The operations of `Accumulate`."""
-
-
-def neutral(operation: str, dtype: str) -> bool | float:
-    """What an operation of this dtype starts from."""
-    value = REDUCTIONS[operation].neutral
-    return value > 0 if dtype == "bool" else value
 
 
 class Steps:
@@ -264,8 +222,8 @@ class Steps:
         with self.iterations(loop, low, high, width):
             expressions.vector, expressions.width, self.places = loop.index, width, reduced
             if end is not None:
-                lane = self.builder.lanes(width)
-                expressions.mask = lane < (self.as_value(end) - expressions.indices[loop.index])
+                left = self.as_value(end) - expressions.indices[loop.index]
+                expressions.mask = self.builder.lanes(width, "int32") < left.convert("int32")
             self.run(loop.body)
             expressions.vector, expressions.width, expressions.mask = None, 1, None
         expressions.registers, self.places = registers, places
@@ -274,18 +232,14 @@ class Steps:
         """Accumulators of several registers as accumulators of one each."""
         result = {}
         for target, variable in reduced.items():
-            value, combine = variable.get(), REDUCTIONS[self.reduced(loop)[target].operation].combine
-            while value.width > width:
-                value = combine(self.builder, *halves(value))
+            value = across_lanes(variable.get(), self.reduced(loop)[target].operation, width)
             result[target] = self.builder.variable(value)
         return result
 
     def finish(self, step: Accumulate, variable: Variable) -> None:
         """Combine the lanes of an accumulator with its target."""
         combine = REDUCTIONS[step.operation].combine
-        value = variable.get()
-        while value.width > 1:
-            value = combine(self.builder, *halves(value))
+        value = across_lanes(variable.get(), step.operation)
         outer = self.places.get(step.target)
         if outer is None and self.layout.is_register(step.target):
             outer = self.register(step.target)
@@ -294,20 +248,3 @@ class Steps:
         else:
             self.store(step, value, lambda old, new: combine(self.builder, old, new))
         self.expressions.forget(step.target)
-
-
-def halves(value: Value) -> tuple[Value, Value]:
-    """The first lanes and the last lanes of a vector."""
-    build, half = value.builder, value.width // 2
-    if half == 1:
-        first, second = (build.instruction(f"extractelement {value}, i64 {lane}", value.dtype) for lane in range(2))
-        return first, second
-    parts = []
-    for begin in (0, half):
-        picked = ", ".join(f"i32 {lane}" for lane in range(begin, begin + half))
-        text = f"shufflevector {value}, {value.type} poison, <{half} x i32> <{picked}>"
-        parts.append(build.instruction(text, value.dtype, half))
-    return parts[0], parts[1]
-
-
-__all__ = ["REDUCTIONS", "Steps", "neutral"]

@@ -93,9 +93,8 @@ def exponential_scaled(x: Value, shift: int) -> Value:
 
 
 def _minus_one(x: Value) -> Value:
-    """exp(x) - 1, but for the sign of zero."""
+    """exp(x) - 1, but for the sign of zero, where that neither overflows nor is -1."""
     build, form = x.builder, FORMATS[x.dtype]
-    x = clamp(x, NO_MORE_EXPM1[x.dtype], EXPONENTIAL_RANGE[x.dtype][1])
     number, exponent = nearest_multiple(x, LOG2_E)
     high = build.multiply_add(number, -form.ln2_high, x)
     rest = build.multiply_add(number, -form.ln2_low, high)
@@ -108,7 +107,7 @@ def _minus_one(x: Value) -> Value:
 @exact
 def exponential_minus_one(build: Builder, x: Value) -> Value:
     """exp(x) - 1, to 2 ulp."""
-    return x.equals(0).where(x, _minus_one(x))
+    return x.equals(0).where(x, _minus_one(clamp(x, NO_MORE_EXPM1[x.dtype], EXPONENTIAL_RANGE[x.dtype][1])))
 
 
 def _log_of_sum(f: Value, exponent: Value, rest: Value | None) -> Value:
@@ -160,7 +159,7 @@ def hyperbolic_tangent(build: Builder, x: Value) -> Value:
 def hyperbolic_sine(build: Builder, x: Value) -> Value:
     """sinh(x), to 3 ulp."""
     size = build.intrinsic("fabs", x)
-    grown = _minus_one(clamp(size, 0.0, 30.0))
+    grown = _minus_one((size > 30).where(30.0, size))
     near = (grown + grown / (grown + 1.0)) * 0.5
     return build.intrinsic("copysign", (size > 25).where(exponential_scaled(size, -1), near), x)
 

@@ -74,14 +74,14 @@ def larger(build: Builder, a: Value, b: Value) -> Value:
     """The larger of two; NaN where one of them is NaN."""
     if a.dtype == "bool":
         return a | b
-    return build.intrinsic("maximum", a, b) if a.is_float else (a > b).where(a, b)
+    return build.intrinsic("maximum", a, b, flags="nsz") if a.is_float else (a > b).where(a, b)
 
 
 def smaller(build: Builder, a: Value, b: Value) -> Value:
     """The smaller of two; NaN where one of them is NaN."""
     if a.dtype == "bool":
         return a & b
-    return build.intrinsic("minimum", a, b) if a.is_float else (a < b).where(a, b)
+    return build.intrinsic("minimum", a, b, flags="nsz") if a.is_float else (a < b).where(a, b)
 
 
 def comparison(relation: str) -> Code:

@@ -55,7 +55,6 @@ def optimised(text: str) -> llvm.ModuleRef:
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
     manager = llvm.create_new_function_pass_manager()
     manager.add_sroa_pass()
-    manager.add_new_gvn_pass()
     manager.add_instruction_combine_pass()
     manager.add_simplify_cfg_pass()
     for function in module.functions:

@@ -1,0 +1,71 @@
+"""How values are accumulated: pair by pair, and from what on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from covector.codegen.builder import Builder, Value
+from covector.codegen.scalars import larger, smaller
+
+
+def _sum(build: Builder, a: Value, b: Value) -> Value:
+    return a | b if a.dtype == "bool" else a + b
+
+
+def _product(build: Builder, a: Value, b: Value) -> Value:
+    return a & b if a.dtype == "bool" else a * b
+
+
+def _any(build: Builder, a: Value, b: Value) -> Value:
+    return a | b
+
+
+def _all(build: Builder, a: Value, b: Value) -> Value:
+    return a & b
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """How two values become one, and what changes no value."""
+
+    combine: Callable[[Builder, Value, Value], Value]
+    neutral: float
+
+
+REDUCTIONS: dict[str, Reduction] = {
+    "sum": Reduction(_sum, 0),
+    "prod": Reduction(_product, 1),
+    "max": Reduction(larger, float("-inf")),
+    "min": Reduction(smaller, float("inf")),
+    "any": Reduction(_any, 0),
+    "all": Reduction(_all, 1),
+}
+"""The operations of `Accumulate`."""
+
+
+def neutral(operation: str, dtype: str) -> bool | float:
+    """What an operation of this dtype starts from."""
+    value = REDUCTIONS[operation].neutral
+    return value > 0 if dtype == "bool" else value
+
+
+def across_lanes(value: Value, operation: str, width: int = 1) -> Value:
+    """The lanes of a vector combined until so many are left."""
+    while value.width > width:
+        value = REDUCTIONS[operation].combine(value.builder, *halves(value))
+    return value
+
+
+def halves(value: Value) -> tuple[Value, Value]:
+    """The first lanes and the last lanes of a vector."""
+    build, half = value.builder, value.width // 2
+    if half == 1:
+        first, second = (build.instruction(f"extractelement {value}, i64 {lane}", value.dtype) for lane in range(2))
+        return first, second
+    parts = []
+    for begin in (0, half):
+        picked = ", ".join(f"i32 {lane}" for lane in range(begin, begin + half))
+        text = f"shufflevector {value}, {value.type} poison, <{half} x i32> <{picked}>"
+        parts.append(build.instruction(text, value.dtype, half))
+    return parts[0], parts[1]

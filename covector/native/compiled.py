@@ -1,0 +1,153 @@
+"""A plan as machine code, and what its calls need: a table of addresses and memory to compute in."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from covector import __version__
+from covector.codegen.emit import ENTRY, emit_with_layout
+from covector.errors import ShapeError
+from covector.ir import Affine, Compute, Program, Reduce, walk
+from covector.native import blas, jit
+from covector.native.cache import Cache, key_of
+from covector.native.explain import Explanation, explanation_of
+from covector.native.memory import address, aligned_bytes
+from covector.native.pool import POOL
+from covector.run.extents import evaluate_extent
+from covector.schedule.plan import Plan
+
+
+def object_code(text: str) -> bytes:
+    """The object code of a text: from the cache, or made and kept there."""
+    here = jit.host()
+    key = key_of(text, here.name, here.features, jit.version(), __version__)
+    code = cache().get(key)
+    if code is None:
+        code = jit.object_code(text)
+        cache().put(key, code)
+    return code
+
+
+@functools.cache
+def cache() -> Cache:
+    """The cache of this process."""
+    return Cache()
+
+
+class Workspace:
+    """Memory that one call at a time computes in; programs use one after another's, so that it stays in the caches."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.memory: NDArray[Any] = aligned_bytes(size)
+        self.address = address(self.memory)
+
+
+_FREE: deque[Workspace] = deque()
+"""Workspaces that no call uses."""
+
+
+class Compiled:
+    """A plan as machine code; it may be called from any number of Python threads at once."""
+
+    def __init__(self, planned: Plan, program: Program) -> None:
+        emitted = emit_with_layout(planned, jit.host().target, blas.link())
+        self.layout, self.parallel = emitted.layout, emitted.is_parallel
+        self.table = self.layout.table
+        self.explanation: Explanation = explanation_of(planned, emitted)
+        self.never_empty = _never_empty(program)
+        POOL.link()
+        self.code = jit.Code(object_code(emitted.text), ENTRY)
+        self.function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.code.address(ENTRY))
+        self.frames: deque[Frame] = deque()
+
+    def call(self, addresses: list[Any], extents: Mapping[str, int]) -> int:
+        """Run once with the addresses of inputs and outputs; the error word, which is 0 where all went well.
+
+        Raises `ShapeError` where a maximum would be over nothing, and `BudgetError` where memory does not suffice.
+        """
+        try:
+            frame = self.frames.pop()
+        except IndexError:
+            frame = Frame(self)
+        if self.parallel and POOL.size != POOL.threads:
+            POOL.start()
+        if frame.threads != POOL.size or frame.extents != extents:
+            frame.fit(extents)
+        workspace = frame.take()
+        words = frame.words
+        words[: len(addresses)] = addresses
+        self.function(frame.address)
+        error = words[-1]
+        words[-1] = 0
+        _FREE.append(workspace)
+        self.frames.append(frame)
+        return int(error)
+
+
+class Frame:
+    """The table of one call at a time; two calls at once have two."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self.compiled, size = compiled, compiled.table.size
+        self.words = (ctypes.c_int64 * (size + 1))()
+        self.address = ctypes.addressof(self.words)
+        self.words[compiled.table.error] = self.address + 8 * size
+        self.extents: dict[str, int] | None = None
+        self.threads = -1
+        self.size = self.arena = 0
+        self.workspace: Workspace | None = None
+
+    def fit(self, extents: Mapping[str, int]) -> None:
+        """Prepare for other extents, or another number of threads."""
+        compiled, table = self.compiled, self.compiled.table
+        for reduction, statement in compiled.never_empty:
+            _refuse_empty(reduction, statement, extents)
+        for number, name in enumerate(table.symbols):
+            self.words[table.first_symbol + number] = extents[name]
+        self.words[table.pool] = POOL.handle
+        self.threads = POOL.size
+        count = max(self.threads, 1) if compiled.parallel else 1
+        self.arena = evaluate_extent(compiled.layout.arena, extents)
+        self.size = self.arena + evaluate_extent(compiled.layout.thread, extents) * count
+        self.extents, self.workspace = dict(extents), None
+
+    def take(self) -> Workspace:
+        """A workspace for a call, known to the table."""
+        try:
+            workspace = _FREE.pop()
+        except IndexError:
+            workspace = Workspace(self.size)
+        if workspace.size < self.size:
+            workspace = Workspace(self.size)
+        if workspace is not self.workspace:
+            table = self.compiled.table
+            self.words[table.arena], self.words[table.thread] = workspace.address, workspace.address + self.arena
+            self.workspace = workspace
+        return workspace
+
+
+def _never_empty(program: Program) -> tuple[tuple[Reduce, Compute], ...]:
+    """The maxima and minima that may be over nothing, which has none, with their statements."""
+    found = []
+    for statement in program.statements:
+        if isinstance(statement, Compute):
+            for node in walk(statement.body):
+                reduces = isinstance(node, Reduce) and node.operation in ("max", "min")
+                if reduces and not all(i.extent.is_constant and i.extent.constant > 0 for i in node.indices):
+                    found.append((node, statement))
+    return tuple(found)
+
+
+def _refuse_empty(reduction: Reduce, statement: Compute, extents: Mapping[str, int]) -> None:
+    def is_empty(shape: tuple[Affine, ...]) -> bool:
+        return any(evaluate_extent(extent, extents) == 0 for extent in shape)
+
+    if is_empty(tuple(index.extent for index in reduction.indices)) and not is_empty(statement.shape):
+        raise ShapeError(f"{reduction.operation} over an empty extent has no value: {reduction!r}")
