@@ -28,23 +28,23 @@ def draw(results: Sequence[Result], path: Path) -> None:
         import matplotlib.pyplot as plt
     except ImportError:
         raise SystemExit("--plot needs matplotlib: python -m pip install matplotlib") from None
-    raced = [result for result in results if result.row.point is None and _speeds(result)]
-    axes_of_growth = list(dict.fromkeys(result.row.point[0] for result in results if result.row.point))
-    panels = ([("race", raced)] if raced else []) + [
-        (name, [result for result in results if result.row.point and result.row.point[0] == name])
-        for name in axes_of_growth
-    ]
-    if not panels:
+    raced = [result for result in results if result.row.unit == "s" and result.row.point is None and _speeds(result)]
+    curves: dict[str, list[Result]] = {}
+    for result in results:
+        if result.row.point is not None:
+            curves.setdefault(result.row.point[0], []).append(result)
+    heights = [height for height, wanted in ((1.3 + 0.3 * len(raced), raced), (4.5, curves)) if wanted]
+    if not heights:
         raise SystemExit("--plot: none of these rows has anything to draw")
-    heights = [0.9 + 0.42 * len(found) if name == "race" else 4.2 for name, found in panels]
-    figure, axes = plt.subplots(
-        len(panels), 1, figsize=(10, sum(heights)), height_ratios=heights, squeeze=False, layout="constrained"
-    )
-    for axis, (name, found) in zip(axes[:, 0], panels, strict=True):
-        if name == "race":
-            _race(axis, found)
-        else:
+    figure = plt.figure(figsize=(12, sum(heights)), layout="constrained")
+    parts = iter(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
+    if raced:
+        _race(next(parts), raced)
+    if curves:
+        part = next(parts)
+        for axis, (name, found) in zip(part.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True):
             _growth(axis, name, found)
+        _legend(part)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
@@ -58,8 +58,9 @@ def _speeds(result: Result) -> dict[str, float]:
     return {name: reference / found.median for name, found in result.measured.items() if name in COLOURS}
 
 
-def _race(axis: Any, results: Sequence[Result]) -> None:
-    """One line a row, one dot a contender; 1 is the best peer, the arrowhead its limit."""
+def _race(part: Any, results: Sequence[Result]) -> None:
+    """One line a row, one dot a contender; 1 is the best peer, the bar the machine's limit."""
+    axis = part.subplots()
     for place, result in enumerate(reversed(results)):
         speeds = _speeds(result)
         axis.plot([min(speeds.values()), max(speeds.values())], [place, place], color="#e2e8f0", zorder=1)
@@ -70,15 +71,18 @@ def _race(axis: Any, results: Sequence[Result]) -> None:
         best = result.best()
         if result.limit is not None and best is not None:
             axis.scatter(result.measured[best].median / result.limit, place, marker="|", color="#334155", s=120)
-    axis.set_yticks(range(len(results)), [result.row.title for result in reversed(results)], fontsize=8)
+    titles = [result.row.title.replace(" forward and backward", "").partition(", in a new")[0] for result in results]
+    axis.set_yticks(range(len(results)), titles[::-1], fontsize=9)
+    axis.set_ylim(-0.7, len(results) - 0.3)
     axis.set_xscale("log")
-    axis.axvline(1, color="#94a3b8", linewidth=0.8)
-    axis.set_xlabel("speed, as a multiple of the best peer's (a bar marks the machine's limit)")
-    shown = [name for name in COLOURS if any(name in _speeds(result) for result in results)]
-    for name in shown:
-        axis.scatter([], [], color=COLOURS[name], label=name)
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, 1.0 + 1.2 / (len(results) + 2)), ncols=len(shown), fontsize=8)
+    axis.get_xaxis().set_major_formatter("{x:g}×")
+    axis.axvline(1, color="#94a3b8", linewidth=0.8, zorder=0)
+    axis.set_xlabel("speed beside the best peer (a bar marks the machine's limit)")
+    for name, colour in COLOURS.items():
+        if any(name in _speeds(result) for result in results):
+            axis.scatter([], [], color=colour, label=name)
     _plain(axis)
+    _legend(part)
 
 
 def _growth(axis: Any, name: str, results: Sequence[Result]) -> None:
@@ -98,8 +102,13 @@ def _growth(axis: Any, name: str, results: Sequence[Result]) -> None:
     axis.set_xticks([result.row.point[1] for result in results if result.row.point])
     axis.get_xaxis().set_major_formatter("{x:g}")
     axis.minorticks_off()
-    axis.legend(fontsize=8)
     _plain(axis)
+
+
+def _legend(part: Any) -> None:
+    """Every name once, above everything."""
+    handles, names = part.axes[0].get_legend_handles_labels()
+    part.legend(handles, names, loc="outside upper center", ncols=len(names), fontsize=9, frameon=False)
 
 
 def _plain(axis: Any) -> None:

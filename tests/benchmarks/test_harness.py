@@ -6,12 +6,13 @@ import doctest
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import limits, measure, options, record, report, session, threads
+from benchmarks import limits, measure, options, plot, record, report, session, threads
 from benchmarks.limits import Limits
 from benchmarks.measure import Effort, disagreement, fresh, timed
 from benchmarks.record import Bar, Contender, Measured, Result, Row, Unavailable, Work
@@ -141,3 +142,15 @@ def test_everybody_gets_the_same_threads() -> None:
     assert one["OMP_NUM_THREADS"] == one["OPENBLAS_NUM_THREADS"] == one["NPROC"] == "1"
     assert "--xla_cpu_multi_thread_eigen=false" in one["XLA_FLAGS"]
     assert "eigen" not in threads.environment(2)["XLA_FLAGS"]
+
+
+def test_results_are_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    measured = {name: Measured((seconds,)) for name, seconds in (("covector jit", 1e-3), ("PyTorch", 2e-3))}
+    raced = Result(row(), measured, {}, {}, 5e-4)
+    points = [Result(replace(row(), point=("batch", place)), measured, {}, {}) for place in (1, 16)]
+    plot.draw([raced, *points], tmp_path / "all.svg")
+    drawn = (tmp_path / "all.svg").read_text(encoding="utf-8")
+    assert drawn.startswith("<?xml")
+    with pytest.raises(SystemExit, match="nothing|anything"):
+        plot.draw([], tmp_path / "none.svg")
