@@ -225,9 +225,8 @@ def merged(sets: Sequence[Indices], factors: Sequence[Expr]) -> list[list[Expr]]
 
 def is_product(summed: Indices, left: Indices, right: Indices) -> bool:
     """Whether two operands make a matrix product: each is read again and again for indices that only the other has."""
-    return any(_counts(index) for index in left - right - summed) and any(
-        _counts(index) for index in right - left - summed
-    )
+    roles = (summed, left - right - summed, right - left - summed)
+    return all(any(_counts(index) for index in role) for role in roles)
 
 
 def _counts(index: Index) -> bool:

@@ -8,25 +8,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from covector.calculus.build import MUL, ONE, mul
+from covector.calculus.build import ONE, mul
 from covector.ir import (
+    Affine,
     Apply,
     Bracket,
     Compute,
     Expr,
+    Floor,
     Index,
     Program,
     Read,
     Reduce,
     Select,
+    as_affine,
     children,
+    floor_div,
     rebuild,
+    substitute,
     walk,
 )
 from covector.ir.affine import free
 from covector.ir.element import dtype
 from covector.ir.walk import bound_in, unshadowed
 from covector.ops import SCALARS
+from covector.schedule.factors import flat_factors
 from covector.schedule.neutral import neutral
 from covector.schedule.statements import Statements, cast_of, computed, depends_on_data, has_reduction
 
@@ -115,24 +121,45 @@ class _Splitter:
         if guard is not None and not own.is_derived and depends_on_data(expr.body):
             # What is looked up must not be refused where its value does not count.
             body = Select(self.flat(guard, inner, None), body, neutral(expr.operation, dtype(expr.body)))
-        reduced = Reduce(expr.operation, expr.indices, body)
-        depends = free(reduced)
-        indices = tuple(index for index in scope if index in depends)
-        return self.statements.read(own.name, indices, reduced, cast_of(reduced, own))
+        reduced: Expr = Reduce(expr.operation, expr.indices, body)
+        places: dict[Index, Affine] = {}
+        for index in scope:
+            if index in free(reduced):
+                part, place, reduced = coarser(index, reduced)
+                places[part] = place
+        read = self.statements.read(own.name, tuple(places), reduced, cast_of(reduced, own))
+        result: Expr = substitute(read, places)
+        return result
+
+
+def coarser(index: Index, expr: Expr) -> tuple[Index, Affine, Expr]:
+    """An index that an expression depends on through its quotient alone as an index over the quotients, what that is,
+    and the expression with it; any other index as it is.
+    """
+    floors = [node for node in walk(expr) if isinstance(node, Floor) and index in free(node)]
+    if not floors or any(floor is not floors[0] for floor in floors) or floors[0].numerator.index is not index:
+        return index, as_affine(index), expr
+    divisor = floors[0].denominator
+    if not divisor.is_constant:
+        return index, as_affine(index), expr
+    part = Index(index.name, floor_div(index.extent + (divisor - 1), divisor))
+    changed = substitute(expr, {floors[0]: as_affine(part)})
+    if index in free(changed):
+        return index, as_affine(index), expr
+    return part, as_affine(floors[0]), changed
 
 
 def with_factors_inside(body: Expr) -> Expr:
     """A body that is a sum of products times numbers and brackets, as a sum alone; any other as it is."""
+    factors = flat_factors(body)
     if isinstance(body, Apply) and body.function is DIV and is_number(body.arguments[1]):
-        body = Apply(MUL, (Apply(DIV, (ONE, body.arguments[1])), body.arguments[0]))
-    if not isinstance(body, Apply) or body.function is not MUL:
-        return body
-    sums = [factor for factor in body.arguments if isinstance(factor, Reduce) and factor.operation == "sum"]
-    others = tuple(factor for factor in body.arguments if factor not in sums)
+        factors = (Apply(DIV, (ONE, body.arguments[1])), body.arguments[0])
+    sums = [factor for factor in factors if isinstance(factor, Reduce) and factor.operation == "sum"]
+    others = tuple(factor for factor in factors if factor not in sums)
     simple = all(is_number(f) or (isinstance(f, Bracket) and not has_reduction(f)) for f in others)
-    if len(sums) != 1 or not simple or not isinstance(sums[0].body, Apply) or sums[0].body.function is not MUL:
+    if not others or len(sums) != 1 or not simple or len(flat_factors(sums[0].body)) < 2:
         return body
-    return Reduce("sum", sums[0].indices, mul(*others, *sums[0].body.arguments))
+    return Reduce("sum", sums[0].indices, mul(*others, *flat_factors(sums[0].body)))
 
 
 def is_number(expr: Expr) -> bool:

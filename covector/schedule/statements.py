@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from covector.calculus.match import match
 from covector.errors import CovectorError
-from covector.ir import Affine, Apply, Compute, Expr, Index, Input, Opaque, Program, Read, Reduce, as_affine, walk
+from covector.ir import (
+    Affine,
+    Apply,
+    Compute,
+    Expr,
+    Index,
+    Input,
+    Opaque,
+    Program,
+    Read,
+    Reduce,
+    as_affine,
+    is_float,
+    walk,
+)
 from covector.ir.affine import atoms
 from covector.ir.element import dtype
 from covector.ir.node import cached
 from covector.ops import SCALARS
+from covector.schedule.unify import unify
 
 Signature = tuple[Any, ...]
 
@@ -69,13 +83,12 @@ def same_up_to_indices(known: Compute, other: Compute) -> tuple[Affine, ...] | N
     """The positions at which the elements of ``other`` stand in ``known``; None where they do not."""
     if len(known.indices) != len(other.indices):
         return None
-    for binding in match(known.body, other.body, frozenset(known.indices)):
-        at = [binding.get(index) for index in known.indices]
-        plain = [form.index if isinstance(form, Affine) else form for form in at]
-        if set(plain) == set(other.indices) and all(
-            index is not None and index.extent is own.extent for index, own in zip(plain, known.indices, strict=True)
-        ):
-            return tuple(as_affine(index) for index in plain if index is not None)
+    if known.body is other.body:
+        return tuple(map(as_affine, known.indices))
+    for names in unify(known.body, other.body, {}):
+        at = [names.get(index) for index in known.indices]
+        if set(at) == set(other.indices):
+            return tuple(as_affine(index) for index in at if index is not None)
     return None
 
 
@@ -127,11 +140,14 @@ def has_reduction(expr: Expr) -> bool:
 
 def cast_of(expr: Expr, original: Compute) -> str:
     """The cast of a part of a statement that becomes one of its own: in a derived statement always, otherwise where the
-    part adapts to a narrower dtype than it would have alone.
+    part adapts to the statement's dtype and would have another alone.
+
+    A cast statement looks data up silently, so a part that does must not get one.
     """
     wide, own = dtype(expr), original.dtype
-    kept = own if own == _NARROWER.get(wide) and is_weak(expr) else wide
-    return kept if original.is_derived or kept != wide else ""
+    adapts = (is_float(own) or own == _NARROWER.get(wide)) and is_weak(expr)
+    kept = own if adapts else wide
+    return kept if original.is_derived or (kept != wide and not depends_on_data(expr)) else ""
 
 
 _NARROWER = {"float64": "float32", "int64": "int32"}

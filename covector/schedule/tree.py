@@ -74,9 +74,11 @@ def work(steps: tuple[Step, ...]) -> Affine:
     total = as_affine(0)
     for path, step in leaves(steps):
         indices = [loop.index for loop in path]
+        count = as_affine(1)
         if isinstance(step, Product):
             indices += (*step.batch, *step.rows, *step.columns, *step.inner)
-        count = as_affine(1 + sum(cached(part, "cost", _cost) for part in parts(step)))
+        else:
+            count += sum(cached(part, "cost", _cost) for part in parts(step))
         for index in indices:
             count = count * index.extent
         total = total + count

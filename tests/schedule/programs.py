@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from covector.calculus.reverse import gradients
 from covector.frontend.program import read_program
@@ -28,7 +29,7 @@ def perceptron(
     """A step of gradient descent of a multilayer perceptron: the loss, and every parameter updated in place."""
     lines = [f"h0: {batch} {sizes[0]} {dtype}", f"target: {batch} int64"]
     last = len(sizes) - 1
-    for layer, (before, after) in enumerate(zip(sizes, sizes[1:], strict=False), 1):
+    for layer, (before, after) in enumerate(pairwise(sizes), 1):
         lines += [f"W{layer}: {after} {before} {dtype}", f"b{layer}: {after} {dtype}"]
         lines.append(f"z{layer}[n,j] = sum[k](h{layer - 1}[n,k] * W{layer}[j,k]) + b{layer}[j]")
         lines += [f"h{layer}[n,j] = relu(z{layer}[n,j])"] if layer < last else []

@@ -10,10 +10,11 @@ import pytest
 
 from covector.calculus.reverse import gradients
 from covector.errors import CovectorError
-from covector.ir import Program, Tensor, check
+from covector.ir import Compute, Input, Program, Tensor, check
 from covector.run.extents import evaluate_extent
 from covector.run.reference import evaluate
 from covector.schedule.plan_program import PASSES, plan
+from covector.schedule.reductions import reread
 from tests.calculus.test_random import corpus
 from tests.ops.comparisons import differentiable, first_of_each_program
 from tests.schedule.interpret import interpret
@@ -83,3 +84,26 @@ def check_text(text: str, sizes: Mapping[str, int], seed: int) -> None:
         for added in each.inputs[len(read.inputs) :]:
             given[added.name] = rng.standard_normal([evaluate_extent(extent, extents) for extent in added.shape])
         check_plan(each, given, extents, tolerance=1e-6)
+
+
+@pytest.mark.parametrize("name", list(differentiable()))
+def test_a_program_of_single_floats_stays_one(name: str) -> None:
+    for subject in first_of_each_program(name):
+        for read in (subject.program(False).program, subject.program(False).first):
+            made = plan(single(read))
+            assert not [tensor for tensor in made.storage if tensor.dtype == "float64"]
+
+
+def single(read: Program) -> Program:
+    """A program with single floats for double ones."""
+    changed: dict[Any, Any] = {
+        given: Input(given.name, given.shape, given.dtype.replace("float64", "float32")) for given in read.inputs
+    }
+    for statement in read.statements:
+        assert isinstance(statement, Compute)
+        body = reread(statement.body, changed)
+        changed[statement] = Compute(statement.name, statement.indices, body, statement.cast.replace("64", "32"))
+    outputs = tuple(changed[output] for output in read.outputs)
+    return Program(
+        tuple(map(changed.__getitem__, read.inputs)), tuple(map(changed.__getitem__, read.statements)), outputs
+    )
