@@ -65,7 +65,9 @@ class Instantiation:
             return Reduce(node.operation, tuple(map(self.index, node.indices)), done[node.body])
         if isinstance(node, (Floor, Mod)):
             divide = floor_div if isinstance(node, Floor) else modulo
-            return settled(divide(done[node.numerator], done[node.denominator]))
+            bottom = done[node.denominator]
+            # An extent of 0 divides only where nothing is computed.
+            return settled(divide(done[node.numerator], as_affine(1) if bottom is as_affine(0) else bottom))
         return rebuild(node, tuple(done[part] for part in children(node)))
 
     def statement(self, statement: Compute, name: str) -> Compute:

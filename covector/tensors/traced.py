@@ -207,4 +207,10 @@ class Traced:
 
 
 _NOTHING = leaf(Kind((), "bool"), ABSENT)  # type: ignore[arg-type]
-_holder: Callable[[], Traced | None] = lambda: None  # the trace that ran last, if it still is
+
+
+def _nobody() -> Traced | None:
+    return None
+
+
+_holder: Callable[[], Traced | None] = _nobody  # the trace that ran last, while it lives

@@ -21,7 +21,8 @@ def flatten(tree: Any) -> tuple[list[Tensor], Any, Rebuild]:
     """
     leaves: list[Tensor] = []
     structure = describe(tree, leaves)
-    return leaves, structure, lambda new: _rebuilt(tree, iter(new))
+    bare = _rebuilt(tree, iter([_LEAF] * len(leaves)))  # what rebuilds a tree holds none of its tensors
+    return leaves, structure, lambda new: _rebuilt(bare, iter(new))
 
 
 def describe(tree: Any, leaves: list[Tensor]) -> Any:
@@ -51,8 +52,11 @@ def _is_hashable(value: Any) -> bool:
     return True
 
 
+_LEAF = object()
+
+
 def _rebuilt(tree: Any, leaves: Any) -> Any:
-    if isinstance(tree, Tensor):
+    if tree is _LEAF or isinstance(tree, Tensor):
         return next(leaves)
     if isinstance(tree, (list, tuple)):
         parts = [_rebuilt(part, leaves) for part in tree]

@@ -287,7 +287,7 @@ def test_what_is_not_finite() -> None:
     x = np.array([1.0, np.nan, np.inf, -np.inf])
     for name in ("isnan", "isinf", "isfinite"):
         assert_agree(getattr(cv, name), getattr(torch, name), [x])
-    assert_agree(lambda x: x.relu(), lambda x: x.relu(), [x])
+    assert_agree(lambda x: x.relu(), lambda x: x.relu(), [x], gradients=False)
     assert_agree(lambda x: x.clip(-1, 1), lambda x: x.clamp(-1, 1), [x], gradients=False)
     assert_agree(lambda x: cv.where(x > 0, x, 0.0), lambda x: torch.where(x > 0, x, 0.0), [x])
 
