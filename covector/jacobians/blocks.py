@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
@@ -31,10 +32,10 @@ class SingularError(CovectorError, np.linalg.LinAlgError):
 
 @dataclass(frozen=True)
 class Solved:
-    """The solution of a system, and ``log |det|`` of its matrix."""
+    """The solution of a system, and what gives ``log |det|`` of its matrix when somebody asks."""
 
     value: Array
-    logdet: float
+    logdet: Callable[[], float]
 
 
 def ties_of(jacobian: Jacobian) -> Ties:
@@ -110,8 +111,8 @@ def _size(indices: tuple[Index, ...]) -> int:
     return prod(index.extent.constant for index in indices)
 
 
-def solve_dense(blocks: Array, right: Array, scale: Array | None = None) -> tuple[Array, Array]:
-    """The solutions with dense blocks, and the logarithm of each determinant; raises `SingularError`.
+def solve_dense(blocks: Array, right: Array, scale: Array | None = None) -> Array:
+    """The solutions with dense blocks; raises `SingularError`.
 
     ``scale`` is how large the numbers were that the blocks were computed from, where that is more than their own norm.
     """
@@ -127,10 +128,15 @@ def solve_dense(blocks: Array, right: Array, scale: Array | None = None) -> tupl
         limit = CONDITION / np.finfo(blocks.dtype).eps * np.linalg.norm(right, axis=(1, 2))
     if not np.isfinite(found).all() or (grown > limit).any():
         raise _singular(blocks)
+    return np.asarray(found)
+
+
+def log_determinants(blocks: Array) -> float:
+    """The sum of the logarithms of the determinants' absolute values; raises `SingularError` where one is 0."""
     sign, logarithms = np.linalg.slogdet(blocks)
     if (sign == 0).any():
         raise _singular(blocks)
-    return found, logarithms
+    return float(logarithms.sum())
 
 
 def _singular(blocks: Array) -> SingularError:

@@ -1,7 +1,7 @@
 """Running what a Jacobian needs: its stored factors, and what is computed with them.
 
-A program is compiled when it is run on much data, or a second time; what is small and wanted once is interpreted, which
-takes less than compiling it.
+A program is compiled once it has been run on much data, or often; what is small and wanted a few times is interpreted,
+which takes less than compiling it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from covector.run.reference import Array, evaluate, grid_size
 KEPT = 512
 """Programs that are remembered in the form in which they are run."""
 
-LIGHT = 1 << 14
-"""Elements that evaluating a program may take for its first run to be interpreted."""
+LIGHT = 1 << 18
+"""Elements that are evaluated by interpreting a program before it is compiled."""
+
+FEW = 8
+"""How often a program is interpreted before it is compiled."""
 
 
 class Runner:
@@ -31,12 +34,11 @@ class Runner:
     def __init__(self, program: Program, extents: Mapping[str, int]) -> None:
         self.program = lowered(program, Sizes(extents))
         self.executable: Executable | None = None
-        self.runs = 0
+        self.runs = self.elements = 0
 
     def run(self, arrays: Mapping[str, Array], extents: Mapping[str, int]) -> list[Array]:
         """The values of the outputs."""
-        self.runs += 1
-        if self.executable is None and self.runs == 1 and self._is_light(arrays, extents):
+        if self.executable is None and self._is_light(arrays, extents):
             values = evaluate(self.program, arrays, extents)
             return [contiguous(values[output.name]) for output in self.program.outputs]
         if self.executable is None:
@@ -44,9 +46,11 @@ class Runner:
         return self.executable.run([arrays[tensor.name] for tensor in self.program.inputs], extents)
 
     def _is_light(self, arrays: Mapping[str, Array], extents: Mapping[str, int]) -> bool:
+        """Whether this run, after those before, is still better interpreted."""
         bound = bind_extents(self.program.inputs, arrays, extents)
-        sizes = (grid_size(s, bound) for s in self.program.statements if isinstance(s, Compute))
-        return sum(sizes) <= LIGHT
+        self.elements += sum(grid_size(s, bound) for s in self.program.statements if isinstance(s, Compute))
+        self.runs += 1
+        return self.elements <= LIGHT and self.runs <= FEW
 
 
 def contiguous(array: Array) -> Array:

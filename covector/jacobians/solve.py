@@ -7,6 +7,8 @@ deltas is solved block by block; what has low rank beside something that can be 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import inf, log, prod
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from covector.ir import Compute, as_affine
 from covector.ir.affine import free
 from covector.ir.tensor import program_of
 from covector.ir.walk import unshadowed
-from covector.jacobians.blocks import Layout, SingularError, Solved, solve_dense, ties_of
+from covector.jacobians.blocks import Layout, SingularError, Solved, log_determinants, solve_dense, ties_of
 from covector.jacobians.plan import check_dense
 from covector.jacobians.sparse import elements
 from covector.jacobians.structure import DIAGONALS, Component, components, scalars, structure
@@ -44,7 +46,7 @@ def solve(jacobian: Jacobian, right: Array) -> Array:
 def logdet(jacobian: Jacobian) -> float:
     """``log |det J|``; -inf where J is singular."""
     try:
-        return _solved(jacobian, np.zeros((*jacobian.output_shape, 1), jacobian.dtype)).logdet
+        return _solved(jacobian, np.zeros((*jacobian.output_shape, 1), jacobian.dtype)).logdet()
     except SingularError:
         return -inf
 
@@ -85,18 +87,25 @@ def _product(jacobian: Jacobian, right: Array) -> Solved:
             f"this Jacobian is {structure(jacobian.form)}, a product of matrices that are not square: it is singular",
             hint=DAMPED,
         )
-    value, determinant = right / scale, whole * log(abs(scale))
+    value = right / scale
+    parts: list[Callable[[], float]] = [lambda: whole * log(abs(scale))]
     labels = [("row", axis) for axis in range(len(jacobian.output_shape))]
     labels += [("more", axis) for axis in range(right.ndim - len(labels))]
     for component in found:
         own = [labels.index(("row", axis)) for axis in component.rows]
         rest = [axis for axis in range(value.ndim) if axis not in own]
         solved = _component(jacobian, component, np.ascontiguousarray(value.transpose((*own, *rest))))
-        value, determinant = solved.value, determinant + solved.logdet * (whole // max(_count(component, "outputs"), 1))
+        value = solved.value
+        parts.append(partial(_times, solved, whole // max(_count(component, "outputs"), 1)))
         labels = [("column", axis) for axis in component.columns] + [labels[axis] for axis in rest]
     order = [labels.index(("column", axis)) for axis in range(len(jacobian.input_shape))]
     order += [place for place, label in enumerate(labels) if label[0] == "more"]
-    return Solved(np.ascontiguousarray(value.transpose(order)), determinant)
+    return Solved(np.ascontiguousarray(value.transpose(order)), lambda: sum(part() for part in parts))
+
+
+def _times(solved: Solved, count: int) -> float:
+    """The logarithm of the determinant of several blocks that are alike."""
+    return count * solved.logdet()
 
 
 def _scale(jacobian: Jacobian, term: Term) -> float:
@@ -127,14 +136,14 @@ def _component(jacobian: Jacobian, component: Component, right: Array) -> Solved
 
 def _divided(jacobian: Jacobian, right: Array) -> Solved:
     if not jacobian.form.terms[0].factors:
-        return Solved(right, 0.0)
+        return Solved(right, lambda: 0.0)
     diagonal = jacobian.diagonal()
     zeros = int((diagonal == 0).sum())
     if zeros:
         message = f"{zeros} of {diagonal.size} elements of the diagonal are 0, so this Jacobian is singular"
         raise SingularError(message, hint=DAMPED)
     spread = diagonal.reshape(*diagonal.shape, *(1,) * (right.ndim - diagonal.ndim))
-    return Solved(right / spread, float(np.log(np.abs(diagonal)).sum()))
+    return Solved(right / spread, lambda: _log_product(diagonal))
 
 
 def _scattered(jacobian: Jacobian, right: Array) -> Solved:
@@ -149,7 +158,12 @@ def _scattered(jacobian: Jacobian, right: Array) -> Solved:
     flat = right.reshape(size, -1)
     found = np.empty_like(flat)
     found[columns] = flat[rows] / values[:, None]
-    return Solved(found.reshape(*jacobian.input_shape, *more), float(np.log(np.abs(values)).sum()))
+    return Solved(found.reshape((*jacobian.input_shape, *more)), lambda: _log_product(values))
+
+
+def _log_product(values: Array) -> float:
+    """The logarithm of the absolute value of a product."""
+    return float(np.log(np.abs(values)).sum())
 
 
 # Block by block
@@ -166,5 +180,7 @@ def _blocks(jacobian: Jacobian, right: Array, layout: Layout) -> Solved:
     check_dense(shape, prod(shape) * jacobian.dtype.itemsize, jacobian.plan.budget, INSTEAD)
     statement = Compute("blocks", indices, unshadowed(body, indices), form.dtype)
     blocks = jacobian.computed(program_of((statement,), form.tensors))
-    solved, determinants = solve_dense(blocks.reshape(-1, layout.height, layout.width), layout.inward(right))
-    return Solved(layout.outward(solved, right), float(determinants.sum()) * (layout.count if alike else 1))
+    blocks = blocks.reshape(-1, layout.height, layout.width)
+    found = layout.outward(solve_dense(blocks, layout.inward(right)), right)
+    times = layout.count if alike else 1
+    return Solved(found, lambda: times * log_determinants(blocks))

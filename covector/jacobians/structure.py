@@ -17,9 +17,29 @@ from covector.jacobians.factorise import Sizes
 from covector.jacobians.form import Form
 from covector.jacobians.support import Support, is_inequality, support
 from covector.jacobians.terms import Groups, Term
+from covector.notation.print import text
+from covector.run.extents import evaluate_extent
 
 DIAGONALS = ("identity", "scalar", "diagonal")
 """Kinds that have their elements on the diagonal alone."""
+
+
+class Size(int):
+    """A number of elements that is shown as the program says it, ``M·N``, where that has symbols."""
+
+    extent: Affine
+
+    def __new__(cls, extent: Affine, sizes: Sizes) -> Size:
+        """The size that an extent has where symbols have these values."""
+        size = super().__new__(cls, evaluate_extent(extent, sizes))
+        size.extent = extent
+        return size
+
+    def __str__(self) -> str:
+        return text(self.extent, "unicode")
+
+
+Shape = tuple[Size, Size]
 
 
 @dataclass(frozen=True)
@@ -37,7 +57,7 @@ class Structure:
     kind: str
     parts: tuple[Structure, ...] = ()
     rank: int | None = None
-    shape: tuple[int, int] | None = None
+    shape: Shape | None = None
 
     def __str__(self) -> str:
         if self.kind == "sum":
@@ -92,13 +112,13 @@ def structure(form: Form, sizes: Sizes = TYPICAL_SIZES) -> Structure:
 
 
 def _of_term(term: Term, groups: Groups, sizes: Sizes) -> Structure:
-    shape = sizes.of(groups.outputs), sizes.of(groups.inputs)
+    shape = _shape(groups, sizes)
     found = components(term, groups)
     kinds = [_of_component(component, term, sizes) for component in found]
     one_sided = [kind for kind in kinds if kind.kind == "vector"]
     both = [kind for kind in kinds if kind.kind != "vector"]
     if one_sided:
-        both.append(_low_rank(1, _product_shape(one_sided)))
+        both.append(_low_rank(_size((), sizes), _product_shape(one_sided, sizes)))
     if not both:
         return Structure("identity" if term.coefficient == 1 else "scalar", shape=shape)
     if all(kind.kind in DIAGONALS for kind in both) and any(part.rows != part.columns for part in found):
@@ -111,7 +131,7 @@ def _of_term(term: Term, groups: Groups, sizes: Sizes) -> Structure:
         return Structure("permutation", shape=shape)
     if all(kind.kind in (*DIAGONALS, "permutation", "selection") for kind in both):
         return Structure("selection", shape=shape)
-    parts = _joined_diagonals(both)
+    parts = _joined_diagonals(both, sizes)
     if len(parts) == 1:
         return Structure(parts[0].kind, parts[0].parts, parts[0].rank, shape)
     return Structure("Kronecker", tuple(parts), shape=shape)
@@ -121,21 +141,30 @@ def _is_one(term: Term) -> bool:
     return term.coefficient == 1 and not term.factors
 
 
-def _product_shape(kinds: Iterable[Structure]) -> tuple[int, int]:
+def _size(indices: Iterable[Index], sizes: Sizes) -> Size:
+    return Size(prod((index.extent for index in indices), start=as_affine(1)), sizes)
+
+
+def _shape(groups: Groups, sizes: Sizes) -> Shape:
+    return _size(groups.outputs, sizes), _size(groups.inputs, sizes)
+
+
+def _product_shape(kinds: Iterable[Structure], sizes: Sizes) -> Shape:
     shapes = [kind.shape for kind in kinds if kind.shape is not None]
-    return prod(rows for rows, _ in shapes), prod(columns for _, columns in shapes)
+    rows, columns = (prod((side.extent for side in sides), start=as_affine(1)) for sides in zip(*shapes, strict=True))
+    return Size(rows, sizes), Size(columns, sizes)
 
 
-def _low_rank(rank: int, shape: tuple[int, int]) -> Structure:
+def _low_rank(rank: Size, shape: Shape) -> Structure:
     return Structure("low rank", rank=rank, shape=shape) if rank < min(shape) else Structure("dense", shape=shape)
 
 
-def _joined_diagonals(kinds: list[Structure]) -> list[Structure]:
+def _joined_diagonals(kinds: list[Structure], sizes: Sizes) -> list[Structure]:
     """The factors of a Kronecker product with neighbouring identities as one."""
     found: list[Structure] = []
     for kind in kinds:
         if found and found[-1].kind == kind.kind == "identity":
-            found[-1] = Structure("identity", shape=_product_shape((found[-1], kind)))
+            found[-1] = Structure("identity", shape=_product_shape((found[-1], kind), sizes))
         else:
             found.append(kind)
     return found
@@ -196,7 +225,7 @@ def scalars(term: Term) -> tuple[Expr, ...]:
 
 def _of_component(component: Component, whole: Term, sizes: Sizes) -> Structure:
     groups, term = component.groups, component.term
-    shape = sizes.of(groups.outputs), sizes.of(groups.inputs)
+    shape = _shape(groups, sizes)
     if not groups.outputs or not groups.inputs:
         return Structure("vector", shape=shape)
     found = support(term, groups)
@@ -208,7 +237,7 @@ def _of_component(component: Component, whole: Term, sizes: Sizes) -> Structure:
     if found.guards and all(map(is_inequality, found.guards)) and len(found.guards) == 1:
         return Structure("triangular", shape=shape)
     shared = _indices(found.rows) & _indices(found.columns)
-    rank = sizes.of(term.bound)
+    rank = _size(term.bound, sizes)
     if not shared and not found.guards and all(_one_sided(factor, groups) for factor in term.factors):
         return _low_rank(rank, shape)
     if shared and not found.guards:
@@ -225,7 +254,7 @@ def _blocks(term: Term, groups: Groups, shared: frozenset[Index], sizes: Sizes) 
         tuple(index for index in groups.outputs if index not in tied),
         tuple(index for index in groups.inputs if index not in tied),
     )
-    shape, rank = (sizes.of(inner.outputs), sizes.of(inner.inputs)), sizes.of(term.bound)
+    shape, rank = _shape(inner, sizes), _size(term.bound, sizes)
     if not all(_one_sided(factor, inner) for factor in term.factors) or rank >= min(shape):
         return ()
     return (Structure("low rank", rank=rank, shape=shape),)

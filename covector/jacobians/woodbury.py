@@ -15,7 +15,7 @@ from covector.errors import BudgetError
 from covector.ir import Compute, Expr, Index, as_affine
 from covector.ir.affine import free
 from covector.ir.tensor import program_of
-from covector.jacobians.blocks import Layout, SingularError, Solved, solve_dense
+from covector.jacobians.blocks import Layout, SingularError, Solved, log_determinants, solve_dense
 from covector.jacobians.terms import Term, placed
 from covector.run.reference import Array
 
@@ -74,10 +74,14 @@ def updated(
     turned = np.swapaxes(layout.inward_columns(across), 1, 2)
     small = np.eye(rank) + turned @ moved
     # What is left of 1 after cancellation counts as zero where it is no larger than rounding.
-    weights, determinants = solve_dense(small, turned @ plain, scale=1 + np.linalg.norm(turned @ moved, axis=(1, 2)))
+    try:
+        weights = solve_dense(small, turned @ plain, scale=1 + np.linalg.norm(turned @ moved, axis=(1, 2)))
+    except SingularError:
+        message = f"this Jacobian, {base.structure} plus terms of rank {rank}, is singular to working precision"
+        raise SingularError(message, hint="damp it: J.shifted(1e-6)") from None
     value = plain - moved @ weights
     shaped = np.zeros((*right.shape[: layout.axes], *count))
-    return Solved(layout.outward(value, shaped), whole.logdet + float(determinants.sum()))
+    return Solved(layout.outward(value, shaped), lambda: whole.logdet() + log_determinants(small))
 
 
 def _side(jacobian: Jacobian, layout: Layout, term: Term, left: bool) -> Array:
