@@ -14,7 +14,9 @@ from covector.nn import state
 from covector.nn.parameter import Parameter
 from covector.tensors.backward import no_grad
 from covector.tensors.functions import astype
+from covector.tensors.node import STATE
 from covector.tensors.tensor import Tensor
+from covector.tensors.trace import watch
 from covector.tensors.update import set_data
 
 
@@ -42,6 +44,8 @@ class Module:
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         """The same as ``forward``."""
+        if STATE.trace is not None:
+            watch(lambda: self.training)
         return self.forward(*inputs, **keywords)
 
     def __setattr__(self, name: str, value: Any) -> None:
