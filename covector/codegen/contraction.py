@@ -23,7 +23,7 @@ from covector.codegen.contraction_frame import Epilogue, Frame, Place
 from covector.codegen.contraction_packed import PackedLoops
 from covector.codegen.contraction_spec import ContractionSpec, specify
 from covector.codegen.contraction_stretches import StretchLoops, find_stretches, runs_along
-from covector.codegen.contraction_taps import TapLoops, has_taps
+from covector.codegen.contraction_taps import TapLoops, find_taps
 from covector.ir import Affine
 
 __all__ = ["ContractionKernel", "ContractionSpec", "Epilogue", "Place", "contraction_kernel", "specify"]
@@ -53,6 +53,7 @@ def _writer(module: Module, name: str, spec: ContractionSpec, epilogue: Epilogue
     found = find_stretches(spec, module.target)
     if found is not None and runs_along(spec, found, module.target, finishes=epilogue is not None):
         return StretchLoops(module, name, found, epilogue)
-    if has_taps(spec, module.target):
-        return TapLoops(module, name, spec, epilogue)
+    with_taps = find_taps(spec, module.target)
+    if with_taps is not None:
+        return TapLoops(module, name, with_taps, epilogue)
     return PackedLoops(module, name, spec, choose_blocking(spec, module.target), epilogue)

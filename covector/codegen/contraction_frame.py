@@ -35,9 +35,10 @@ Values = Mapping[Node, Integer]
 class Place:
     """Where a vector of results is.
 
-    ``positions`` are the values of the indices that all its lanes share; ``lane`` is the index that counts its lanes,
-    which begins at ``first`` (None where the lanes run over several indices as one); ``element`` is the offset of the
-    first lane in the target. ``mask`` says which lanes there are: nothing may be read or written at the others.
+    ``positions`` are the values of the indices that all its lanes share; ``lane`` is the index that counts its lanes (a
+    row or a column, as the target is contiguous), which begins at ``first``; it is None where the lanes run over no
+    index or over several as one. ``element`` is the offset of the first lane in the target. ``mask`` says which lanes
+    there are: nothing may be read or written at the others.
     """
 
     positions: Values
@@ -163,7 +164,7 @@ class Frame(ABC):
                 offsets[tensor] = offsets[tensor] + number * self.value(stride)
         pointers = ("%right", "%left", "%target") if spec.swapped else ("%left", "%right", "%target")
         left, right, target = (self.at(pointer, offset) for pointer, offset in zip(pointers, offsets, strict=True))
-        return Base(left, right, target, offsets[2], {**self.values, **digits})
+        return Base(left, right, target, offsets[2], {**self.values, **digits, **dict.fromkeys(spec.single, 0)})
 
     def left_is_new(self, outer: Integer, first: Integer) -> Condition:
         """Whether the left operand is another one than for the outer indices before."""

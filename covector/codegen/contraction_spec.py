@@ -45,6 +45,7 @@ class ContractionSpec:
     Vectors run along ``columns``. Outer groups on which the left operand depends come first, inner groups without
     bounds last. ``left`` and ``right`` are the offsets of the first elements; ``swapped`` says that ``left`` is what
     the product calls right. ``parameters`` are the symbols and the indices of loops around it; their values are given.
+    ``single`` are the indices of extent 1, which no group has.
     """
 
     dtype: str
@@ -61,6 +62,7 @@ class ContractionSpec:
     accumulate: bool
     scaled: bool
     parameters: tuple[Node, ...]
+    single: tuple[Index, ...]
 
     @property
     def work(self) -> Affine:
@@ -136,6 +138,7 @@ def specify(product: Product, kept: Mapping[Tensor, Sequence[int]] | None = None
         product.accumulate,
         product.scale is not None,
         _parameters((left, right, target), indices),
+        tuple(index for index in indices if index.extent is ONE),
     )
 
 

@@ -147,7 +147,7 @@ def choose_dot_tile(dtype: str, rows: int, columns: int, target: Target) -> tupl
     """
     held, found = registers(target), []
     for height in range(1, min(rows, 8) + 1):
-        for breadth in range(1, min(columns, 8) + 1):
+        for breadth in range(1, min(columns, 6) + 1):
             if height * breadth + min(height, breadth) + 2 <= held:
                 cycles = max(height * breadth / 2, (height + 2 * breadth) / 2, 4) + STEP
                 tiles = -(-rows // height) * -(-columns // breadth)

@@ -6,6 +6,8 @@ inside the image. The left operand, the filters, is packed once in a call.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from covector.codegen.builder import Module
 from covector.codegen.contraction_blocking import choose_tile
 from covector.codegen.contraction_frame import Base, Corner, Epilogue, Frame, Sharing
@@ -23,7 +25,7 @@ from covector.codegen.contraction_integers import (
 )
 from covector.codegen.contraction_micro import micro_kernel, tap_bytes
 from covector.codegen.contraction_operand import Block, Bounds, Operand
-from covector.codegen.contraction_spec import ONE, ContractionSpec
+from covector.codegen.contraction_spec import ONE, ContractionSpec, Group
 from covector.codegen.target import Target
 from covector.ir.affine import atoms
 
@@ -34,23 +36,17 @@ FILTERS = 1 << 21
 """The most elements of filters that are packed at once."""
 
 
-def has_taps(spec: ContractionSpec, target: Target) -> bool:
-    """Whether a contraction is such a convolution, on a processor that has masks."""
+def find_taps(spec: ContractionSpec, target: Target) -> ContractionSpec | None:
+    """The contraction, its last inner group without bounds, if it is such a convolution and the processor has masks."""
     bounded = {atom for bound in spec.right_bounds for atom in atoms(bound.position)}
     depends = {index for group in spec.outer for index in group.indices} & bounded
     filters = constant_of(spec.rows.extent, *(group.extent for group in spec.inner))
-    return (
-        target.scales
-        and (bool(spec.right_bounds) or len(spec.inner) > 1)
-        and not spec.left_bounds
-        and spec.columns.right is ONE
-        and spec.columns.target is ONE
-        and not depends
-        and bounded.isdisjoint(spec.inner[-1].indices)
-        and spec.columns.extent.is_constant
-        and filters is not None
-        and 0 < filters <= FILTERS
-    )
+    in_place = spec.columns.right is ONE and spec.columns.target is ONE and spec.columns.extent.is_constant
+    if not bounded.isdisjoint(spec.inner[-1].indices):
+        spec = replace(spec, inner=(*spec.inner, Group((), ONE)))
+    slow = all(group.extent.is_constant for group in spec.inner)
+    fits = target.scales and in_place and slow and filters is not None and 0 < filters <= FILTERS
+    return spec if fits and len(spec.inner) > 1 and not spec.left_bounds and not depends else None
 
 
 class TapLoops(Frame):

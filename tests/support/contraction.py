@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -149,8 +150,10 @@ class Compiled:
         given += [values[node.name] for node in self.kernel.spec.parameters]  # type: ignore[attr-defined]
         pointers = [array.ctypes.data for array in (left, right, target, scratch)]
         cuts = [tiles * part // parts for part in range(parts + 1)]
-        for begin, end in zip(cuts, cuts[1:], strict=False):
-            self.function(*pointers, begin, end, *given, *(a.ctypes.data if isinstance(a, np.ndarray) else a for a in more))
+        for begin, end in pairwise(cuts):
+            self.function(
+                *pointers, begin, end, *given, *(a.ctypes.data if isinstance(a, np.ndarray) else a for a in more)
+            )
         return target
 
 
@@ -172,6 +175,8 @@ def build(product: Product, epilogue: Epilogue | None = None, target: Target | N
     kinds: list[Any] = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 2
     kinds += [scalar] if spec.scaled else []
     kinds += [ctypes.c_int64] * len(spec.parameters)
-    kinds += [ctypes.c_void_p if kind.startswith("ptr") else scalar for _, kind in (epilogue.parameters if epilogue else ())]
+    kinds += [
+        ctypes.c_void_p if kind.startswith("ptr") else scalar for _, kind in (epilogue.parameters if epilogue else ())
+    ]
     function = ctypes.CFUNCTYPE(None, *kinds)(engine.get_function_address("kernel"))
     return Compiled(kernel, engine, function)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from covector.ir import Affine, Index, as_affine
 from covector.schedule.plan import Product
 from tests.support.contraction import affine_product
+
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -106,3 +112,29 @@ class Convolution:
 def _affine(tensors: list[tuple[list[object], tuple[int, ...]]], roles: tuple[list[Index], ...], dtype: str) -> Product:
     positions = [[as_affine(at) for at in read] for read, _ in tensors]  # type: ignore[arg-type]
     return affine_product(positions, [[as_affine(e) for e in shape] for _, shape in tensors], *roles, dtype)
+
+
+def reference(sizes: Convolution, image: Array, weight: Array, cotangent: Array) -> tuple[Array, Array, Array]:
+    """The result, the weight's cotangent and the image's, tap by tap."""
+    n, g, o, c = sizes.images, sizes.groups, sizes.out, sizes.into
+    border = [(0, 0)] * 2 + [(sizes.padding, sizes.padding)] * 2
+    padded = np.pad(image, border).reshape(n, g, c, *(np.array(image.shape[2:]) + 2 * sizes.padding))
+    filters = weight.reshape(g, o, *weight.shape[1:])
+    height, width = sizes.result_shape[2:]
+    seed = cotangent.reshape(n, g, o, height, width)
+    result, adjoint, padded_adjoint = np.zeros_like(seed), np.zeros_like(filters), np.zeros_like(padded)
+    for p, q in np.ndindex(*sizes.filter):
+        rows, columns = (
+            slice(start, start + sizes.stride * (extent - 1) + 1, sizes.stride)
+            for start, extent in ((p * sizes.dilation, height), (q * sizes.dilation, width))
+        )
+        part = padded[..., rows, columns]
+        result += np.einsum("goc,ngcyx->ngoyx", filters[..., p, q], part)
+        adjoint[..., p, q] = np.einsum("ngoyx,ngcyx->goc", seed, part)
+        padded_adjoint[..., rows, columns] += np.einsum("goc,ngoyx->ngcyx", filters[..., p, q], seed)
+    inside = slice(sizes.padding, sizes.padding + sizes.height), slice(sizes.padding, sizes.padding + sizes.width)
+    return (
+        result.reshape(cotangent.shape),
+        adjoint.reshape(weight.shape),
+        padded_adjoint[(..., *inside)].reshape(image.shape),
+    )
