@@ -76,10 +76,11 @@ class Compiled:
             frame = self.frames.pop()
         except IndexError:
             frame = Frame(self)
-        if self.parallel and POOL.size != POOL.threads:
-            POOL.start()
-        if frame.threads != POOL.size or frame.extents != extents:
-            frame.fit(extents)
+        state = POOL.state
+        if self.parallel and state[1] != POOL.threads:
+            state = POOL.start()
+        if frame.pool is not state or frame.extents != extents:
+            frame.fit(extents, state)
         workspace = frame.take()
         words = frame.words
         words[: len(addresses)] = addresses
@@ -100,23 +101,21 @@ class Frame:
         self.address = ctypes.addressof(self.words)
         self.words[compiled.table.error] = self.address + 8 * size
         self.extents: dict[str, int] | None = None
-        self.threads = -1
+        self.pool: tuple[int, int] | None = None
         self.size = self.arena = 0
         self.workspace: Workspace | None = None
 
-    def fit(self, extents: Mapping[str, int]) -> None:
-        """Prepare for other extents, or another number of threads."""
+    def fit(self, extents: Mapping[str, int], pool: tuple[int, int]) -> None:
+        """Prepare for other extents, or another pool of threads."""
         compiled, table = self.compiled, self.compiled.table
         for reduction, statement in compiled.never_empty:
             _refuse_empty(reduction, statement, extents)
         for number, name in enumerate(table.symbols):
             self.words[table.first_symbol + number] = extents[name]
-        self.words[table.pool] = POOL.handle
-        self.threads = POOL.size
-        count = max(self.threads, 1) if compiled.parallel else 1
+        self.words[table.pool], count = pool if compiled.parallel else (0, 1)
         self.arena = evaluate_extent(compiled.layout.arena, extents)
         self.size = self.arena + evaluate_extent(compiled.layout.thread, extents) * count
-        self.extents, self.workspace = dict(extents), None
+        self.extents, self.pool, self.workspace = dict(extents), pool, None
 
     def take(self) -> Workspace:
         """A workspace for a call, known to the table."""

@@ -49,6 +49,7 @@ class Executable:
             self.reason = error.message
         homes: Mapping[Any, Input] = self.in_place
         self._written = {program.inputs.index(given) for given in self.in_place.values()}
+        self._dtypes = [np.dtype(given.dtype) for given in program.inputs]
         self._last: tuple[Any, dict[str, int]] | None = None
         self._outputs = [_Output(program, output, homes.get(output)) for output in program.outputs]
 
@@ -93,8 +94,8 @@ class Executable:
             _require_writable(inputs[number], self.program.inputs[number])
         homes = {address(inputs[number]) for number in self._written}
         return [
-            array if number in self._written else _readable(array, given.dtype, homes)
-            for number, (array, given) in enumerate(zip(inputs, self.program.inputs, strict=True))
+            array if number in self._written else _readable(array, dtype, homes)
+            for number, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True))
         ]
 
     def _interpret(self, inputs: Sequence[Array], extents: Mapping[str, int], results: Sequence[Array]) -> None:
@@ -124,7 +125,7 @@ def _require_writable(array: Array, given: Input) -> None:
         )
 
 
-def _readable(array: Array, dtype: str, homes: set[int]) -> Array:
+def _readable(array: Array, dtype: np.dtype[Any], homes: set[int]) -> Array:
     """An array as machine code can read it; a copy where it is not, or where its memory is written."""
     if array.dtype == dtype and array.flags.c_contiguous and not (homes and address(array) in homes):
         return array

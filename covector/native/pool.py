@@ -12,7 +12,6 @@ import os
 import platform
 import sys
 import threading
-from collections.abc import Callable
 from typing import Any
 
 from covector.codegen.denormals import flushing
@@ -182,7 +181,18 @@ free:
 }}
 
 define void @covector_stop(ptr %pool) {{
+entry:
   {words["function"]}
+  {words["busy"]}
+  br label %try
+try:
+  %swap = cmpxchg ptr %busy, i32 0, i32 1 acquire monotonic
+  %mine = extractvalue {{ i32, i1 }} %swap, 1
+  br i1 %mine, label %stop, label %later
+later:
+  %yielded = call i32 @sched_yield()
+  br label %try
+stop:
   store ptr null, ptr %function
   %published = atomicrmw add ptr %pool, i32 1 seq_cst
   %woken = {wake}
@@ -191,81 +201,76 @@ define void @covector_stop(ptr %pool) {{
 """
 
 
+NOT_STARTED = (0, 0)
+
+
 class Pool:
-    """The threads of this process; ``handle`` is the address that code is given, 0 while there is one thread."""
+    """The threads of this process.
+
+    ``state`` is the address that code is given, 0 while there is one thread, and the number of threads; (0, 0) says
+    that they have not been started. It is replaced as a whole, so that whoever reads it finds both of one pool.
+    """
 
     def __init__(self) -> None:
-        self.handle = 0
-        self.size = 0
-        self._lock = threading.Lock()
-        self._wanted: int | None = None
-        self._code: jit.Code | None = None
-        self._memory: Any = None
-
-    @property
-    def threads(self) -> int:
+        self.threads = len(os.sched_getaffinity(0)) if has_futex() else 1
         """The number of threads that programs run on."""
-        if not has_futex():
-            return 1
-        return self._wanted or len(os.sched_getaffinity(0))
+        self.state = NOT_STARTED
+        self._lock = threading.Lock()
+        self._code: jit.Code | None = None
+        self._memory: list[Any] = []
 
     def set_threads(self, count: int) -> None:
-        """Run programs on so many threads; raises `CovectorError` where that is no positive number."""
+        """Run programs on so many threads, or on one where threads cannot wait as the pool has it.
+
+        Raises `CovectorError` where that is no positive number.
+        """
         if count < 1:
-            raise CovectorError(
-                f"{count} threads: at least one is needed", hint="1 runs everything in the calling thread"
-            )
+            raise CovectorError(f"{count} threads: at least one is needed", hint="1 runs all in the calling thread")
         with self._lock:
-            self._wanted = count
+            self.threads = count if has_futex() else 1
             self._stop()
 
     def link(self) -> None:
         """Make the functions of the pool known to code that is loaded."""
         with self._lock:
             if self._code is None:
-                self._code = jit.Code(jit.object_code(_source()), *FUNCTIONS)
+                code = jit.Code(jit.object_code(_source()), *FUNCTIONS)
                 for name in FUNCTIONS:
-                    jit.add_symbol(name, self._code.address(name))
+                    jit.add_symbol(name, code.address(name))
+                self._code = code
 
-    def start(self) -> None:
-        """Start the workers, unless they are there."""
-        if self.size == self.threads:
-            return
+    def start(self) -> tuple[int, int]:
+        """The state with the workers started, unless they are there."""
         self.link()
         with self._lock:
-            if self.size != self.threads:
+            if self.state[1] != self.threads:
                 self._stop()
-                self._start(self.threads)
+                self.state = self._started(self.threads)
+            return self.state
 
-    def _start(self, count: int) -> None:
-        self.size = count
+    def _started(self, count: int) -> tuple[int, int]:
         if count == 1:
-            return
+            return (0, 1)
         assert self._code is not None
-        self._memory = aligned_bytes(384)
-        self._memory[:] = 0
-        handle = address(self._memory)
-        self._memory[WORDS["size"] : WORDS["size"] + 8].view("int64")[0] = count
-        work: Callable[..., Any] = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(
-            self._code.address("covector_work")
-        )
+        memory = aligned_bytes(384)
+        memory[:] = 0
+        memory[WORDS["size"] : WORDS["size"] + 8].view("int64")[0] = count
+        # It is kept for good: a call that has its address may still be on its way when the pool is stopped.
+        self._memory.append(memory)
+        handle = address(memory)
+        work = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(self._code.address("covector_work"))
         for number in range(1, count):
-            threading.Thread(target=_work, args=(work, handle, number, self._memory), daemon=True).start()
-        self.handle = handle
+            threading.Thread(target=work, args=(handle, number), name=f"covector-{number}", daemon=True).start()
+        return handle, count
 
     def _stop(self) -> None:
-        if self.handle and self._code is not None:
-            ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._code.address("covector_stop"))(self.handle)
-        self.handle, self.size = 0, 0
+        if self.state[0] and self._code is not None:
+            ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._code.address("covector_stop"))(self.state[0])
+        self.state = NOT_STARTED
 
     def forget(self) -> None:
         """Begin anew in a child process, which has the memory of its parent but not its threads."""
-        self.handle, self.size, self._lock = 0, 0, threading.Lock()
-
-
-def _work(work: Callable[..., Any], handle: int, number: int, memory: Any) -> None:
-    """A worker's life; it keeps the pool's memory."""
-    work(handle, number)
+        self.state, self._lock = NOT_STARTED, threading.Lock()
 
 
 POOL = Pool()
