@@ -12,6 +12,8 @@ from covector.cli.check import CODES as CHECK_CODES
 from covector.cli.check import check
 from covector.cli.derive import Request, derivation_text
 from covector.cli.files import guarded, source_text, write
+from covector.cli.jacobian import CODES as JACOBIAN_CODES
+from covector.cli.jacobian import jacobian
 from covector.cli.mutants import CODES as MUTANTS_CODES
 from covector.cli.mutants import mutants
 from covector.cli.notes import CODES as NOTES_CODES
@@ -114,6 +116,7 @@ def derive(
         write(derivation_text(request), output)
 
 
+app.command(epilog=JACOBIAN_CODES)(jacobian)
 app.command(epilog=CHECK_CODES)(check)
 app.command(epilog=NOTES_CODES)(notes)
 app.command(epilog=MUTANTS_CODES)(mutants)

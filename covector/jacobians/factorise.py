@@ -15,7 +15,7 @@ from math import prod
 from covector.calculus.arithmetic import with_coefficient
 from covector.calculus.build import add, mul, total
 from covector.calculus.canonical import canonical
-from covector.ir import Bracket, Compute, Expr, Index, Input, Literal, Read, Tensor, as_affine, substitute, walk
+from covector.ir import Affine, Bracket, Compute, Expr, Index, Input, Literal, Read, Tensor, as_affine, substitute, walk
 from covector.ir.affine import free
 from covector.ir.walk import rename_bound
 from covector.jacobians.terms import Groups, Term, collected
@@ -35,6 +35,10 @@ class Sizes(dict[str, int]):
 
     def __contains__(self, name: object) -> bool:
         return True
+
+    def value(self, extent: Affine) -> int:
+        """The value of an extent."""
+        return evaluate_extent(extent, self)
 
     def of(self, indices: Iterable[Index]) -> int:
         """The number of elements of an array over some indices."""

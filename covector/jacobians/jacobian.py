@@ -13,7 +13,7 @@ import numpy as np
 from covector.calculus.build import equal
 from covector.errors import BudgetError, DtypeError, ShapeError
 from covector.ir import Expr, Index, Input, Read, as_affine
-from covector.jacobians import products, solve, sparse
+from covector.jacobians import picture, products, solve, sparse
 from covector.jacobians.form import Extents, Form, Recipe, recipe, with_numbers
 from covector.jacobians.operator import Operator
 from covector.jacobians.plan import BUDGET, Plan, bytes_text, check_dense, plan_of
@@ -254,6 +254,14 @@ class Jacobian:
         """A ``scipy.sparse.coo_array`` of the elements that may be other than zero, each group as one axis."""
         self._stored("J.sparse()")
         return sparse.coo(self)
+
+    def svg(self) -> str:
+        """A picture of where it is not zero, as SVG."""
+        return picture.svg(self)
+
+    def plot(self, axes: Any = None) -> Any:
+        """The picture with matplotlib, on given axes or new ones."""
+        return picture.plot(self, axes)
 
     # Solving
 

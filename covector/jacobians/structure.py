@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
+from typing import Self
 
 from covector.ir import Affine, Expr, Index, Read, as_affine
 from covector.ir.affine import free
@@ -29,7 +30,7 @@ class Size(int):
 
     extent: Affine
 
-    def __new__(cls, extent: Affine, sizes: Sizes) -> Size:
+    def __new__(cls, extent: Affine, sizes: Sizes) -> Self:
         """The size that an extent has where symbols have these values."""
         size = super().__new__(cls, evaluate_extent(extent, sizes))
         size.extent = extent
