@@ -31,8 +31,8 @@ class OneCycleLR(LRScheduler):
 
     >>> from covector import nn, optim
     >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=0.1, momentum=0.9)
-    >>> schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=11, pct_start=0.5)
-    >>> max(range(11), key=lambda epoch: schedule.rates(epoch)[0])
+    >>> schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10, pct_start=0.5)
+    >>> max(range(10), key=lambda epoch: schedule.rates(epoch)[0])
     4
     """
 
