@@ -25,7 +25,7 @@ from covector.notes.chain_page import parts_of
 from covector.notes.context import CONCRETE, COTANGENTS, Context, Defined, survey
 from covector.notes.declarations import Declaration
 from covector.notes.formula import Formula, Statement
-from covector.notes.layouts import layout_of
+from covector.notes.layouts import Layouts
 from covector.notes.page import Paragraph
 from covector.notes.read import Notes, Reading
 from covector.notes.show import show
@@ -34,7 +34,7 @@ from covector.notes.translate_values import MisfitError, UnreadError, Value
 from covector.notes.verdicts import Answer, Checked
 
 READINGS = 6
-PAGE_SECONDS = 120.0
+PAGE_SECONDS = 15.0
 _ORDER: tuple[Answer, ...] = ("wrong", "not understood", "agrees", "proved")
 _BAD = {"wrong": 2, "not understood": 3}
 
@@ -75,6 +75,7 @@ class Walker(ConditionReader):
         self.reading: Reading
         self.section: tuple[int, ...] = ()
         self.parts, self.patience = parts_of(notes), Patience()
+        self.layouts = Layouts(notes)
         same_extents(notes, self.context)
 
     def checked(self, reading: Reading) -> Checked:
@@ -243,7 +244,7 @@ class Walker(ConditionReader):
 
     def claims(self) -> Claims:
         """What judges claims made here."""
-        layout = layout_of(self.notes, self.reading)
+        layout = self.layouts.at(self.reading)
         patience = self.patience if self.mend else Patience(0.0)
         return Claims(self.context, self.conditions(), self.notes.known, layout, self.parts, patience)
 

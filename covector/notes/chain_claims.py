@@ -22,7 +22,7 @@ from covector.notes.translate import Translator
 from covector.notes.translate_names import TypoError
 from covector.notes.translate_values import MisfitError, UnreadError, Value
 
-REPAIR_SECONDS, PAGE_REPAIR_SECONDS = 8.0, 30.0
+REPAIR_SECONDS, PAGE_REPAIR_SECONDS = 4.0, 10.0
 MOST_EDITS = 600
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 from covector.errors import CovectorError
 from covector.notes.chain import Walker
+from covector.notes.code import run_fence
 from covector.notes.page import Code
 from covector.notes.read import Notes, read_page
-from covector.notes.verdicts import CodeRun, PageVerdicts
+from covector.notes.verdicts import PageVerdicts
 
 MAX_BYTES = 4_000_000
-CODE_SECONDS = 20.0
 PYTHON = ("python", "py", "python3", "numpy")
 
 
@@ -33,7 +30,7 @@ def check_notes(text_or_path: str | Path, *, run_code: bool = False) -> PageVerd
     walker = Walker(notes)
     found = tuple(walker.checked(reading) for reading in notes.formulas)
     faults = tuple((fault.line, fault.message) for fault in notes.page.faults)
-    code = tuple(_run(block) for block in _fences(notes)) if run_code else ()
+    code = tuple(run_fence(block) for block in _fences(notes)) if run_code else ()
     return PageVerdicts(path, text, found, faults, code)
 
 
@@ -42,9 +39,13 @@ def _source(given: str | Path) -> tuple[str, str]:
         return "", given
     path = Path(given)
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if path.exists() and not path.is_file():
+            raise CovectorError(f"{path} is no file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
             raise CovectorError(f"{path} has more than {MAX_BYTES:,} bytes")
-        return str(given), path.read_text(encoding="utf-8")
+        return str(given), data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError:
         raise CovectorError(f"{path} is no text in UTF-8") from None
     except OSError as error:
@@ -54,17 +55,3 @@ def _source(given: str | Path) -> tuple[str, str]:
 def _fences(notes: Notes) -> list[Code]:
     blocks = [block for block in notes.page.blocks if isinstance(block, Code)]
     return [block for block in blocks if block.language.lower() in PYTHON]
-
-
-def _run(block: Code) -> CodeRun:
-    """Run one fence: isolated, in an empty folder, for so many seconds."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            done = subprocess.run(
-                [sys.executable, "-I", "-"], input=block.text, capture_output=True, text=True, cwd=folder,
-                timeout=CODE_SECONDS, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return CodeRun(block.line, False, f"not done after {CODE_SECONDS:.0f} seconds")
-    output = (done.stdout + done.stderr)[-4000:]
-    return CodeRun(block.line, done.returncode == 0, output)

@@ -11,16 +11,17 @@ NUMERATOR = re.compile(r"numerator[ -]layout|jacobian (?:formulation|layout)|分
 DENOMINATOR = re.compile(r"denominator[ -]layout|hessian (?:formulation|layout)|分母布局", re.IGNORECASE)
 
 
-def layout_of(notes: Notes, reading: Reading) -> str:
-    """*numerator*, *denominator*, or '' where the page says neither for this formula.
+class Layouts:
+    """The layouts of a page: the headings above a formula are asked first, the nearest of them before the others."""
 
-    The headings above the formula are asked first, the nearest of them before the others, then all of the page.
-    """
-    for heading in reversed(reading.section):
-        if found := _named(_words(heading)):
-            return found
-    blocks = [block for block in notes.page.blocks if isinstance(block, (Heading, Paragraph))]
-    return _named(" ".join(map(_words, blocks)))
+    def __init__(self, notes: Notes) -> None:
+        blocks = [block for block in notes.page.blocks if isinstance(block, (Heading, Paragraph))]
+        self.whole = _named(" ".join(map(_words, blocks)))
+
+    def at(self, reading: Reading) -> str:
+        """*numerator*, *denominator*, or '' where the page says neither for a formula."""
+        found = (_named(_words(heading)) for heading in reversed(reading.section))
+        return next((layout for layout in found if layout), self.whole)
 
 
 def _words(block: Heading | Paragraph) -> str:

@@ -9,7 +9,7 @@ from covector.errors import NotationError
 from covector.notes.page import Block, Code, Display, Fault, Heading, Page, Paragraph, Piece, Prose, Snippet
 from covector.notes.region import Found, Line, Region, scan_region
 
-MAX_CHARACTERS = 2_000_000
+MAX_CHARACTERS = 1_000_000
 
 _REFUSED = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _QUOTE = re.compile(r"[ \t]{0,3}>(?:[ \t]{0,3}>){0,20} ?")

@@ -26,7 +26,7 @@ from covector.notes.page import Block, Heading, Page, Paragraph, Snippet, snippe
 from covector.notes.squares import square_names, with_squares
 
 MAX_MATHEMATICS = 200_000
-MAX_FORMULAS = 5_000
+MAX_FORMULAS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,9 @@ def read_page(text: str, known: Collection[str] = ()) -> Notes:
     ('m', 'n')
     """
     page = read_markdown(text)
+    if len(page.formulas) > MAX_FORMULAS:
+        message = f"the page has {len(page.formulas):,} formulas; the limit is {MAX_FORMULAS:,}"
+        raise NotationError(message, hint="split it into several pages")
     first = [read for _, read, _ in _read_all(page, known)]
     names = frozenset(known) | names_of(formula for formula in first if formula is not None)
     readings: list[Reading] = []
@@ -84,11 +87,9 @@ def _read_all(page: Page, known: Collection[str]) -> Iterator[tuple[Snippet, For
     """Each formula of a page; those over the limits are not read."""
     total = 0
     names = frozenset(known)
-    for count, snippet in enumerate(page.formulas):
+    for snippet in page.formulas:
         total += len(snippet.text)
         try:
-            if count >= MAX_FORMULAS:
-                raise NotationError(f"the page has more than {MAX_FORMULAS:,} formulas: this one is not read")
             if total > MAX_MATHEMATICS:
                 message = (
                     f"the formulas of the page have more than {MAX_MATHEMATICS:,} characters: this one is not read"

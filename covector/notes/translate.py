@@ -37,6 +37,9 @@ FUNCTIONS = {
     "exp": "exp", "log": "log", "ln": "log", "sqrt": "sqrt", "tanh": "tanh", "sin": "sin", "cos": "cos",
     "sigmoid": "sigmoid", "relu": "relu", "ReLU": "relu", "σ": "sigmoid", "sigma": "sigmoid", "abs": "abs",
 }  # fmt: skip
+MOST_STEPS = 8_000
+"""Parts of trees that are read for one claim."""
+
 ELEMENTWISE = ("⊙", "∘", "*", "×", "/")
 SUMS = ("np.sum", "sum", "torch.sum", "\\operatorname{sum}")
 
@@ -53,7 +56,7 @@ class Translator(Derivatives):
         self.same = condition or {}
         self.notes: dict[str, None] = {}
         self.busy: list[str] = []
-        self.depth = 0
+        self.depth = self.steps = 0
         self.bounds: dict[tuple[str, int], Affine] = {}
         self.node: m.Math = m.Words(Span(0, 0), "")
 
@@ -68,7 +71,10 @@ class Translator(Derivatives):
         if rule is None:
             raise UnreadError(f"{type(node).__name__.lower()} here is not understood: {show(node)[:60]}", node.span)
         self.depth += 1
+        self.steps += 1
         try:
+            if self.steps > MOST_STEPS:
+                raise UnreadError("with what the page defines put in, this has too many parts", node.span)
             if self.depth > 150:
                 raise UnreadError("this is nested too deeply", node.span)
             return rule(self, node)

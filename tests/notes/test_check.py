@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from covector.cli.app import app
 from covector.errors import CovectorError
 from covector.notes.annotate import html, markdown
 from covector.notes.check import check_notes
+from covector.notes.code import run_fence
+from covector.notes.page import Code
 from covector.notes.verdicts import PageVerdicts
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "notes"
@@ -132,3 +135,56 @@ def test_hostile_pages_end(text: str) -> None:
         page = None
     assert page is None or page.counts is not None
     assert time.process_time() - start < 20
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("$" + "{" * 1_000_000 + "$", "the limit is"),
+        ("$x = y$ " * 100_000, "formulas; the limit is"),
+        ("$" + "{" * 400_000 + "x" + "}" * 400_000 + "$", "this one is not read"),
+        ("$\\def\\x{\\x\\x}\\x$", "macros are not read"),
+        ("$a = b$\n\n" + "\n\n".join(f"${y} = {x} \\odot {x}$" for x, y in pairwise("abcdehkmopqrsuvw")), ""),
+        (
+            "$a = b$\n\n" + "\n\n".join(f"${y} = {x} + {x} \\odot {x}$" for x, y in pairwise("abcdehkmopqrsuvwxyz")),
+            "this has too many parts",
+        ),
+    ],
+)
+def test_what_is_too_large_is_said_so(text: str, says: str) -> None:
+    start = time.process_time()
+    try:
+        page = str(check_notes("# x\n\n" + text))
+    except CovectorError as error:
+        page = str(error)
+    assert says in page
+    assert time.process_time() - start < 20
+
+
+def test_files_that_are_no_pages(tmp_path: Path) -> None:
+    binary = tmp_path / "binary.md"
+    binary.write_bytes(b"\xff\xfe\x00$x$")
+    with pytest.raises(CovectorError, match="no text in UTF-8"):
+        check_notes(binary)
+    with pytest.raises(CovectorError, match="is no file"):
+        check_notes(tmp_path)
+    with pytest.raises(CovectorError, match="cannot be read: No such file"):
+        check_notes(tmp_path / "gone.md")
+
+
+@pytest.mark.parametrize(
+    ("code", "ok", "says"),
+    [
+        ("print(1)", True, "1"),
+        ("1 / 0", False, "ZeroDivisionError"),
+        ("while True: pass", False, "not done after 1 seconds"),
+        ("while True: print('x' * 1000)", False, "not done after 1 seconds"),
+        ("import os, time\nos.fork()\ntime.sleep(60)", False, "not done after 1 seconds"),
+        ("import os; os.kill(os.getpid(), 9)", False, "it ended with -9"),
+    ],
+)
+def test_code_ends(code: str, ok: bool, says: str) -> None:
+    start = time.monotonic()
+    found = run_fence(Code(1, 3, 0, "python", code), 1.0)
+    assert (found.ok, says in found.output) == (ok, True), found.output
+    assert time.monotonic() - start < 10

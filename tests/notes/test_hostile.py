@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covector.errors import NotationError
+from covector.errors import CovectorError, NotationError
 from covector.notes.formula import Formula
 from covector.notes.latex import read_formula
 from covector.notes.read import read_page
@@ -207,5 +208,6 @@ def test_a_hostile_formula_ends_soon(source: str) -> None:
 )
 def test_a_hostile_page_ends_soon(text: str) -> None:
     start = time.process_time()
-    read_page(text)
+    with contextlib.suppress(CovectorError):
+        read_page(text)
     assert time.process_time() - start < 10
