@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from sys import getrefcount
 from typing import Any
 
@@ -17,6 +18,7 @@ from covector.tensors.node import ABSENT, Node
 from covector.tensors.programs import Compiled
 
 _ndarray = np.ndarray
+_address_of = attrgetter("address")
 _BUFFER = 3  # references to an array that one leaf alone holds: its data, the argument here, and the count
 _BASE = 3  # references to what an array is a view of: the array itself, a variable here, and the count
 
@@ -44,18 +46,8 @@ class Launch:
         if code is None:
             results = self.compiled.executable.run([array_of(node) for node in nodes], self._extents)
             return results, [0] * len(results)
-        addresses = []
-        kept = []
-        for node in nodes:
-            place = node.address
-            if not place:
-                data = array_of(node)
-                place = address(data)
-                if data is node.data:
-                    node.address = place
-                else:
-                    kept.append(data)
-            addresses.append(place)
+        addresses = list(map(_address_of, nodes))
+        kept = self._find(nodes, addresses) if 0 in addresses else ()
         results = []
         for home, shape, dtype in self._made:
             if home >= 0:
@@ -64,9 +56,25 @@ class Launch:
             else:
                 results.append(aligned_empty(shape, dtype))
                 addresses.append(address(results[-1]))
-        if code.call(addresses, self._extents):
+        failed = code.call(addresses, self._extents)
+        del kept
+        if failed:
             self._fail(nodes)
         return results, addresses[len(nodes) :]
+
+    @staticmethod
+    def _find(nodes: Sequence[Node], addresses: list[int]) -> list[Any]:
+        """Fill in the addresses of arrays that were not asked for before; arrays of numbers must be held."""
+        kept = []
+        for number, node in enumerate(nodes):
+            if not addresses[number]:
+                data = array_of(node)
+                addresses[number] = address(data)
+                if data is node.data:
+                    node.address = addresses[number]
+                else:
+                    kept.append(data)
+        return kept
 
     def _fail(self, nodes: Sequence[Node]) -> None:
         """Raise what the interpreter says of a position outside the bounds."""

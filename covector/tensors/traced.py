@@ -14,6 +14,7 @@ from covector.tensors import flush
 from covector.tensors.dtypes import Kind
 from covector.tensors.launch import Launch, array_of, is_free
 from covector.tensors.node import ABSENT, Node, leaf
+from covector.tensors.numbering import Numbered
 from covector.tensors.programs import compiled
 from covector.tensors.tensor import Tensor
 from covector.tensors.trace import Trace
@@ -73,20 +74,18 @@ class Traced:
         self.watched: list[Any] = []
         self.counts: list[int] = []
         wanted = list(dict.fromkeys([*results, *(update.after for update in updates)]))
-        graph = flush.numbered(flush.ordered(wanted)) if wanted else flush.Numbered([], [], {})
-        assert graph is not None
+        graph = Numbered(flush.ordered(wanted), count_held=False)
         wanted.sort(key=graph.numbers.__getitem__)
         place = {node: number for number, node in enumerate(wanted)}
         in_place = tuple(
             (place[update.after], graph.numbers[update.before])
             for update in updates
-            if update.before in graph.numbers and update.before.kind is update.after.kind
+            if update.before in graph.uses and update.before.kind is update.after.kind
         )
-        places = tuple(graph.numbers[node] for node in wanted)
-        self.compiled = compiled(flush.graph_of(graph.key, places, in_place))
+        self.compiled = compiled(graph.graph([graph.numbers[node] for node in wanted], in_place))
         linked = self.compiled.linked
         self.results = [(linked.places[place[node]], node.kind) for node in results]
-        leaves = graph.leaves_at(linked.leaves)
+        leaves = list(flush.selection(linked.leaves)(graph.leaves))
         self._sources(trace, arguments, leaves)
         self._updates(place, leaves)
         del leaves, graph
