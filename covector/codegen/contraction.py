@@ -1,6 +1,7 @@
 """Contraction kernels: products of matrices, of batches of them and with vectors, convolutions and their adjoints.
 
     spec = specify(product)                          # None where there is no kernel
+    choose(spec, "openblas", module.target)          # "own", "blas" or "loops"
     kernel = contraction_kernel(module, name, spec)  # adds a function to the module
 
 The function runs a range of the tiles that the work is cut into; threads may run disjoint ranges at the same time:
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 
 from covector.codegen.builder import Module
 from covector.codegen.contraction_blocking import choose_blocking
+from covector.codegen.contraction_choice import choose
 from covector.codegen.contraction_frame import Epilogue, Frame, Place
 from covector.codegen.contraction_packed import PackedLoops
 from covector.codegen.contraction_spec import ContractionSpec, specify
@@ -26,7 +28,7 @@ from covector.codegen.contraction_stretches import StretchLoops, find_stretches,
 from covector.codegen.contraction_taps import TapLoops, find_taps
 from covector.ir import Affine
 
-__all__ = ["ContractionKernel", "ContractionSpec", "Epilogue", "Place", "contraction_kernel", "specify"]
+__all__ = ["ContractionKernel", "ContractionSpec", "Epilogue", "Place", "choose", "contraction_kernel", "specify"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from covector.ir import Affine
 UNKNOWN = 64
 """The extent that is assumed where it is only known in a call."""
 
-DEPTH = 384
-"""The most steps of a block that is packed."""
+DEPTH = 1024
+"""The most steps of a block that is packed: a longer one adds to the target less often, from the second cache."""
 
 CACHE = 1 << 19
 """The bytes of a block of either operand."""

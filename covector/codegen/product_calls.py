@@ -48,7 +48,7 @@ def _pointers(expressions: Expressions, product: Product, swapped: bool) -> tupl
 def _call_kernel(expressions: Expressions, product: Product, kernel: ContractionKernel, share: Share | None) -> None:
     build, spec = expressions.builder, kernel.spec
     begin, end = part_of(build, expressions.integer(kernel.tiles), share)
-    pointers = (*_pointers(expressions, product, spec.swapped), expressions.memory.scratch())
+    pointers = (*_pointers(expressions, product, swapped=False), expressions.memory.scratch())
     arguments = [*(f"ptr {pointer}" for pointer in pointers), str(begin), str(end)]
     if product.scale is not None:
         arguments.append(str(expressions.value_as(product.scale, spec.dtype)))
