@@ -12,7 +12,16 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
 import covector as cv
-from benchmarks.families import convolution, derivations, elementwise, growth, operations, processes, steps
+from benchmarks.families import (
+    convolution,
+    derivations,
+    elementwise,
+    growth,
+    hessians,
+    operations,
+    processes,
+    steps,
+)
 from benchmarks.limits import Limits, measure_limits
 from benchmarks.measure import FULL, QUICK, Effort, measure
 from benchmarks.options import Options, read_options
@@ -21,7 +30,7 @@ from benchmarks.record import Result, Row
 from benchmarks.report import block, data, markdown
 from benchmarks.threads import chosen, pin
 
-FAMILIES = (steps, elementwise, convolution, operations, processes, derivations, growth)
+FAMILIES = (steps, elementwise, convolution, hessians, operations, processes, derivations, growth)
 LIBRARIES = ("numpy", "torch", "jax", "llvmlite", "scipy-openblas64")
 
 
