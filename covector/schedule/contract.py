@@ -32,7 +32,7 @@ from covector.schedule.factors import flat_factors, nonnegative_form
 from covector.schedule.reductions import reread
 from covector.schedule.scan import scanned
 from covector.schedule.scatter import scattered
-from covector.schedule.statements import Statements, cast_of, computed, depends_on_data
+from covector.schedule.statements import Statements, cast_of, computed, depends_on_data, in_layout
 from covector.schedule.unravel import parts_of, unravelled
 
 LT = SCALARS["lt"]
@@ -165,16 +165,6 @@ class Contraction:
             return expr
         indices = in_layout(expr, [index for index in self.scope if index in free(expr)])
         return self.statements.read(self.original.name, indices, expr, cast_of(expr, self.original))
-
-
-def in_layout(expr: Expr, indices: Sequence[Index]) -> tuple[Index, ...]:
-    """Indices in the order in which they stand in the largest read, so that making the operand goes along memory."""
-    reads = (node for node in walk(expr) if isinstance(node, Read))
-    largest = max(reads, key=lambda read: len(free(read)), default=None)
-    if largest is None:
-        return tuple(indices)
-    axis = {index: place for place, form in enumerate(largest.positions) for index in free(form)}
-    return tuple(sorted(indices, key=lambda index: axis.get(index, -1)))
 
 
 def without_idle_brackets(factors: Sequence[Expr]) -> tuple[Expr, ...]:

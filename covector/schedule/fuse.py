@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from covector.ir import Index, as_affine
-from covector.ir.walk import fresh
 from covector.schedule.plan import Loop, Step
+from covector.schedule.scan import apart, nested
 from covector.schedule.unit import Unit
 
 Candidate = dict[Unit, Index]
@@ -122,7 +122,7 @@ def group_steps(group: Group, around: frozenset[Index]) -> tuple[Step, ...]:
         return tuple(step for unit in group.units for step in unit.nest.steps(unit.names, around))
     chosen = group.best()
     first = next(iter(chosen.values()))
-    index = fresh(first, around) if any(other.name == first.name for other in around) else first
+    (index,) = apart([first], around)
     steps: list[Step] = []
     for unit, own in chosen.items():
         if own in unit.nest.reduced and not unit.started:
@@ -135,13 +135,7 @@ def group_steps(group: Group, around: frozenset[Index]) -> tuple[Step, ...]:
 
 def start(unit: Unit, around: frozenset[Index]) -> tuple[Step, ...]:
     """What sets the elements of a target that are accumulated in the loops to come."""
-    names, left = dict(unit.names), list[Index]()
-    for index in unit.nest.starts:
-        if index not in names:
-            taken = around | set(left)
-            left.append(fresh(index, taken) if any(other.name == index.name for other in taken) else index)
-            names[index] = as_affine(left[-1])
-    steps: tuple[Step, ...] = (unit.nest.start(names),)
-    for index in reversed(left):
-        steps = (Loop(index, steps),)
-    return steps
+    missing = [index for index in unit.nest.starts if index not in unit.names]
+    left = apart(missing, around)
+    names = {**unit.names, **dict(zip(missing, map(as_affine, left), strict=True))}
+    return nested(left, (unit.nest.start(names),))

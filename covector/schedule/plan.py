@@ -74,7 +74,8 @@ class Product:
     """``target[batch, rows, columns] (+)= scale · Σ_inner left · right``.
 
     ``left`` reads at batch, rows and inner, ``right`` at batch, columns and inner; positions are affine in them, and a
-    read outside the bounds is zero, so that a convolution is a product too. ``accumulate`` adds to what is there.
+    read outside the bounds is zero, so that a convolution is a product too. ``scale`` is one number, which may read
+    tensors at positions without indices; a sum over nothing is 0 whatever it is. ``accumulate`` adds to what is there.
     """
 
     target: Compute
@@ -105,8 +106,10 @@ class Kernel:
 class Plan:
     """A program as kernels in order.
 
-    ``symbols`` are the extents that are only known in a call; ``in_place`` says which output takes the memory of which
-    input. ``arena`` and ``thread`` are the bytes that a call and each of its threads need.
+    ``program`` is the program as the passes left it: its outputs stand in the order of those of the program that was
+    planned, and have their names. Registers that a plan adds are in ``storage`` alone. ``symbols`` are the extents that
+    are only known in a call; ``in_place`` says which output takes the memory of which input. ``arena`` and ``thread``
+    are the bytes that a call and each of its threads need.
     """
 
     program: Program

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from covector.calculus.build import factors_of, mul
-from covector.ir import Affine, Compute, Expr, Index, Read, Reduce, as_affine, floor_div, is_float, substitute, walk
+from covector.ir import Affine, Compute, Expr, Index, Read, Reduce, as_affine, floor_div, is_float, substitute
 from covector.ir.affine import atoms, exact_quotient, free
 from covector.ir.walk import fresh
 from covector.schedule.contract import is_affine, is_product
@@ -19,7 +19,7 @@ def products_of(statement: Compute) -> tuple[Product, ...]:
         return ()
     factors = factors_of(body.body)
     reads = [factor for factor in factors if isinstance(factor, Read) and free(factor)]
-    scale = [factor for factor in factors if not free(factor) and not _reads(factor)]
+    scale = [factor for factor in factors if not free(factor)]
     if len(reads) != 2 or len(scale) + 2 != len(factors) or not all(map(is_affine, reads)):
         return ()
     if not is_float(statement.dtype) or any(read.tensor.dtype != statement.dtype for read in reads):
@@ -151,7 +151,3 @@ def _renamed(index: Index, replaced: Mapping[Index, Affine]) -> Index:
     """An index of the target, or what took its place."""
     (renamed,) = free(replaced[index]) if index in replaced else (index,)
     return renamed
-
-
-def _reads(expr: object) -> bool:
-    return any(isinstance(node, Read) for node in walk(expr))  # type: ignore[arg-type]

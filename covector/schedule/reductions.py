@@ -164,7 +164,7 @@ def with_factors_inside(body: Expr) -> Expr:
 
 def is_number(expr: Expr) -> bool:
     """Whether an expression is one number, the same for every element."""
-    return not free(expr) and not any(isinstance(node, Read) for node in walk(expr))
+    return not free(expr) and not has_reduction(expr)
 
 
 def both(*conditions: Expr | None) -> Expr | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from covector.calculus.build import ZERO, mul
@@ -15,16 +15,18 @@ from covector.schedule.plan import Accumulate, Assign, Loop, Step
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """A running sum along one index of the target; its own indices are the others.
+    """A running sum along one index of the target.
 
-    ``total`` is what is added up so far; the loop begins at the end where it is ``backward``, and an element counts
-    from the next one on where it is ``strict``.
+    Its own indices are those before, each with a loop around it; those ``after`` run inside, along memory. ``total`` is
+    what is added up so far; the loop begins at the end where it is ``backward``, and an element counts from the next
+    one on where it is ``strict``.
     """
 
     target: Compute
     positions: tuple[Affine, ...]
     own: tuple[Index, ...]
     index: Index
+    after: tuple[Index, ...]
     total: Compute
     value: Expr
     backward: bool
@@ -49,18 +51,35 @@ class Scan:
 
     def start(self, names: Mapping[Index, Affine]) -> Step:
         """The sum of nothing."""
-        return Assign(self.total, tuple(names[index] for index in self.own), ZERO)
+        return Assign(self.total, tuple(names[index] for index in (*self.own, *self.after)), ZERO)
 
     def steps(self, names: Mapping[Index, Affine], around: frozenset[Index]) -> tuple[Step, ...]:
         """The loop, from one end to the other."""
-        loop = fresh(self.index, around) if any(i.name == self.index.name for i in around) else self.index
+        loop, *inner = apart((self.index, *self.after), around)
         here = self.index.extent - 1 - loop if self.backward else as_affine(loop)
-        names = {**names, self.index: here}
-        at = tuple(names[index] for index in self.own)
+        names = {**names, self.index: here, **dict(zip(self.after, map(as_affine, inner), strict=True))}
+        at = tuple(names[index] for index in (*self.own, *self.after))
         add = Accumulate(self.total, at, "sum", substitute(self.value, names))
         positions = tuple(substitute(position, names) for position in self.positions)
         keep = Assign(self.target, positions, Read(self.total, at))
-        return (self.start(names), Loop(loop, (keep, add) if self.strict else (add, keep)))
+        body = nested(inner, (keep, add) if self.strict else (add, keep))
+        return (*nested(inner, (self.start(names),)), Loop(loop, body))
+
+
+def apart(indices: Sequence[Index], around: frozenset[Index]) -> list[Index]:
+    """Indices called otherwise than the loops around."""
+    found: list[Index] = []
+    for index in indices:
+        taken = around | set(found)
+        found.append(fresh(index, taken) if any(other.name == index.name for other in taken) else index)
+    return found
+
+
+def nested(indices: Sequence[Index], steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Steps in loops over some indices."""
+    for index in reversed(indices):
+        steps = (Loop(index, steps),)
+    return steps
 
 
 def scanned(statement: Compute) -> Scan | None:
@@ -78,11 +97,12 @@ def scanned(statement: Compute) -> Scan | None:
             if found is None or any(index in free(other) for other in others):
                 continue
             value = substitute(mul(*others), {summed: as_affine(index)})
-            own = tuple(other for other in statement.indices if other is not index)
+            place = statement.indices.index(index)
+            own, after = statement.indices[:place], statement.indices[place + 1 :]
             part = Reduce("sum", (summed,), mul(*others))
-            total = Compute(f"{statement.name}.total", own, part, statement.dtype)
+            total = Compute(f"{statement.name}.total", (*own, *after), part, statement.dtype)
             positions = tuple(map(as_affine, statement.indices))
-            return Scan(statement, positions, own, index, total, value, *found)
+            return Scan(statement, positions, own, index, after, total, value, *found)
     return None
 
 

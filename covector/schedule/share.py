@@ -9,7 +9,7 @@ from covector.ir import Apply, Compute, Expr, Index, Program, Read, Reduce, chil
 from covector.ir.affine import free
 from covector.ir.node import cached
 from covector.schedule.reductions import reread
-from covector.schedule.statements import Statements, cast_of, computed, depends_on_data, ingredients
+from covector.schedule.statements import Statements, cast_of, computed, depends_on_data, in_layout, ingredients
 from covector.schedule.tree import COSTLY
 
 
@@ -69,7 +69,7 @@ class _Sharing:
             again = not top and is_costly(expr) and self.counts[ingredients(expr)] > 1
             new = rebuild(expr, parts)
             if again:
-                indices = tuple(index for index in scope if index in free(new))
+                indices = in_layout(new, [index for index in scope if index in free(new)])
                 new = self.statements.read(statement.name, indices, new, cast_of(new, statement))
             found[expr] = new
         return found[expr]

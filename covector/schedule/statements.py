@@ -21,7 +21,7 @@ from covector.ir import (
     is_float,
     walk,
 )
-from covector.ir.affine import atoms
+from covector.ir.affine import atoms, free
 from covector.ir.element import dtype
 from covector.ir.node import cached
 from covector.ops import SCALARS
@@ -158,3 +158,13 @@ def is_weak(expr: Expr) -> bool:
     """Whether the dtype of an expression adapts to what it is combined with, as that of a number."""
     wide = dtype(expr)
     return wide in _PROBES and dtype(Apply(SCALARS["add"], (expr, _PROBES[wide]))) == _NARROWER[wide]
+
+
+def in_layout(expr: Expr, indices: Sequence[Index]) -> tuple[Index, ...]:
+    """Indices in the order in which they stand in the largest read, so that making the operand goes along memory."""
+    reads = (node for node in walk(expr) if isinstance(node, Read))
+    largest = max(reads, key=lambda read: len(free(read)), default=None)
+    if largest is None:
+        return tuple(indices)
+    axis = {index: place for place, form in enumerate(largest.positions) for index in free(form)}
+    return tuple(sorted(indices, key=lambda index: axis.get(index, -1)))

@@ -49,7 +49,7 @@ def needed(program: Program) -> Program:
 
 def inline_views(program: Program) -> Program:
     """The program with reads of views and the like replaced by what they read."""
-    inliner, outputs = _Inliner(program), []
+    inliner = _Inliner(program)
     statements = tuple(inliner.statement(statement) for statement in computed(program))
     outputs = [inliner.replaced[output] for output in program.outputs]
     return needed(Program(program.inputs, statements, tuple(outputs)))

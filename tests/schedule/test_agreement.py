@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from covector.calculus.reverse import gradients
-from covector.errors import CovectorError
-from covector.ir import Compute, Input, Program, Tensor, check
+from covector.errors import BoundsError, CovectorError
+from covector.ir import Compute, Input, Opaque, Program, Tensor, as_affine, check
 from covector.run.extents import evaluate_extent
 from covector.run.reference import evaluate
 from covector.schedule.plan_program import PASSES, plan
@@ -84,6 +84,38 @@ def check_text(text: str, sizes: Mapping[str, int], seed: int) -> None:
         for added in each.inputs[len(read.inputs) :]:
             given[added.name] = rng.standard_normal([evaluate_extent(extent, extents) for extent in added.shape])
         check_plan(each, given, extents, tolerance=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "y[n,d] = table[ids[n],d]",
+        "z[n,d] = table[ids[n],d]\ny[n,d] = z[n,d] * 2",
+        "z[n,d] = table[ids[n],d]\ny[n,e] = sum[d](z[n,d] * w[d,e])",
+        "y = sum[n,d](table[ids[n],d])",
+        "y[d] = max[n](table[ids[n],d])",
+        "y[n] = sum[d]([d < 2] * table[ids[n],d])",
+    ],
+)
+@pytest.mark.parametrize("bad", [-1, 4])
+def test_data_outside_the_bounds_is_refused(text: str, bad: int) -> None:
+    read = program(f"ids: 3 int64\ntable: 4 5\nw: 5 2\n{text}")
+    given = {"ids": np.array([0, bad, 3]), "table": np.ones((4, 5)), "w": np.ones((5, 2))}
+    with pytest.raises(BoundsError):
+        interpret(plan(read), given)
+
+
+def test_data_that_does_not_count_is_not_refused() -> None:
+    for text in ("select(ids[n] < 4, sum[d](table[ids[n],d]), 0)", "[ids[n] < 4] * sum[d](table[ids[n],d])"):
+        read = program(f"ids: 3 int64\ntable: 4 5\ny[n] = {text}")
+        check_plan(read, {"ids": np.array([0, 4, 3]), "table": np.ones((4, 5))}, {})
+
+
+def test_what_has_no_element_form_is_refused() -> None:
+    given = Input("x", (as_affine(3),), "float64")
+    output = Opaque("y", "sort", (given,), given.shape, given.dtype)
+    with pytest.raises(CovectorError, match="y = sort"):
+        plan(Program((given,), (output,), (output,)))
 
 
 @pytest.mark.parametrize("name", list(differentiable()))

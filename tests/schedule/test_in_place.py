@@ -11,7 +11,7 @@ from covector.ir import Compute, Input, Program
 from covector.run.reference import evaluate
 from covector.schedule.plan_program import plan
 from tests.schedule.interpret import interpret
-from tests.schedule.programs import perceptron
+from tests.schedule.programs import perceptron, products
 from tests.support.programs import arrays
 
 
@@ -73,6 +73,15 @@ def test_a_batch_that_is_only_known_in_a_call(batch: int) -> None:
     made = plan(program, in_place)
     assert [symbol.name for symbol in made.symbols] == ["B"]
     check(program, dict(in_place), B=batch)
+
+
+def test_a_rate_that_is_a_tensor() -> None:
+    text = "w: 5 4\nrate: ()\na: 3 5\nb: 3 4\ng[i,j] = sum[k](a[k,i] * b[k,j])\nnew[i,j] = w[i,j] - rate * g[i,j]"
+    read, in_place = updated(text, new="w")
+    program = Program(read.inputs, read.statements, read.outputs[-1:])
+    ((step,),) = products(plan(program, in_place)).values()
+    assert step.accumulate
+    check(program, in_place)
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from covector.frontend.program import read_program
 from covector.ir import Affine, Apply, Read, as_affine, walk
-from covector.schedule.plan import Accumulate, Assign, Loop, Plan
+from covector.ir.affine import free
+from covector.schedule.plan import Accumulate, Assign, Loop, Plan, Step
 from covector.schedule.plan_program import plan
 from tests.schedule.interpret import reads_of, steps_of
 from tests.schedule.programs import depth, looping, perceptron, products, with_gradients, written
@@ -169,6 +171,30 @@ def test_three_factors_are_multiplied_in_the_cheaper_order() -> None:
         for name, (step,) in products(made).items()
     }
     assert sum(volumes.values()) == 2 * 100 * 3 + 100 * 2 * 3
+
+
+def test_a_number_in_front_of_a_product_is_its_scale() -> None:
+    made = plan(read_program("alpha: ()\nA: 8 9\nB: 9 7\ny[i,j] = -alpha / 2 * sum[k](A[i,k] * B[k,j])"))
+    ((step,),) = products(made).values()
+    assert (step.target.name, "alpha" in repr(step.scale)) == ("y", True)
+
+
+@pytest.mark.parametrize(
+    "text", ["y = softmax(x, axis=0)", "y = cumsum(x, axis=0)", "y[i,j] = x[i,j] / sum[k](x[k,j])"]
+)
+def test_the_innermost_loop_goes_along_memory(text: str) -> None:
+    for kernel in plan(read_program(f"x: 60 50\n{text}")).kernels:
+        for step in innermost(kernel.steps):
+            for read in reads_of(step):
+                assert len(read.positions) < 2 or "60" not in {repr(index.extent) for index in free(read.positions[-1])}
+
+
+def innermost(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """The steps in loops that hold no loop."""
+    for step in steps:
+        if isinstance(step, Loop):
+            plain = not any(isinstance(inner, Loop) for inner in step.body)
+            yield from step.body if plain else innermost(step.body)
 
 
 def test_small_programs_stay_on_one_thread_and_large_ones_do_not() -> None:
