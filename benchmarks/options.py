@@ -14,6 +14,7 @@ class Options:
 
     only: tuple[str, ...]
     threads: int
+    blas: str | None
     quick: bool
     list: bool
     json: Path | None
@@ -36,6 +37,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
         "--only", action="append", default=[], metavar="PATTERN", help="rows by name, prefix or glob; may be repeated"
     )
     parser.add_argument("--threads", type=int, default=2, help="threads for everybody (default: 2)")
+    parser.add_argument("--blas", metavar="NAME", help="what covector's products go through: own, openblas or mkl")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter blocks: a few seconds a row")
     parser.add_argument("--list", action="store_true", help="name the rows, and measure nothing")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure")
@@ -44,4 +46,4 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     found = parser.parse_args(arguments)
     if found.threads < 1:
         parser.error("--threads takes a number of at least 1")
-    return Options(tuple(found.only), found.threads, found.quick, found.list, found.json, found.markdown, found.plot)
+    return Options(**{**vars(found), "only": tuple(found.only)})

@@ -41,14 +41,14 @@ class Contender:
 class Bar:
     """What a row is to reach: so many times the speed of the best of some peers, or a figure of its own to stay under.
 
-    With ``blas`` the bar holds only where products go through that library.
+    With ``mkl`` it holds only where products go through MKL, or where they do not.
     """
 
     subject: str
     factor: float | None = None
     against: tuple[str, ...] = PEERS
     under: float | None = None
-    blas: str | None = None
+    mkl: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Result:
                     "factor": verdict.bar.factor,
                     "against": list(verdict.bar.against) if verdict.bar.under is None else [],
                     "under": verdict.bar.under,
-                    "blas": verdict.bar.blas,
+                    "mkl": verdict.bar.mkl,
                     "found": verdict.found,
                     "met": verdict.met,
                 }

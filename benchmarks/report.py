@@ -37,13 +37,13 @@ def shown(figure: float, unit: str) -> str:
     return f"{float(digits):.0f} {name}" if "e" in digits else f"{digits} {name}"
 
 
-def block(result: Result, blas: str | None) -> str:
+def block(result: Result, blas: str) -> str:
     """A row, a line for each contender, then its bars.
 
     >>> from benchmarks.record import Row
     >>> row = Row("step-a", "a step", {}, (Bar("covector jit", 1.5),))
     >>> figures = {"covector jit": Measured((1e-3,)), "NumPy": Measured((2e-3,))}
-    >>> print(block(Result(row, figures, {"JAX": "not installed"}, {}, limit=5e-4), None))
+    >>> print(block(Result(row, figures, {"JAX": "not installed"}, {}, limit=5e-4), "own"))
     step-a · a step
       covector jit       1 ms  (1 ms – 1 ms)            50% of the limit   2.00 × the best peer
       NumPy              2 ms  (2 ms – 2 ms)            25% of the limit
@@ -75,9 +75,9 @@ def _of_best(result: Result, name: str) -> str:
     return "" if ratio is None else f"{ratio:.2f} × the best peer"
 
 
-def applying(result: Result, blas: str | None) -> Iterator[Bar]:
-    """The bars of a row that hold with the library of products that is in use."""
-    yield from (bar for bar in result.row.bars if bar.blas is None or blas is None or bar.blas == blas)
+def applying(result: Result, blas: str) -> Iterator[Bar]:
+    """The bars of a row that hold with what products go through: those for MKL, or those for everything else."""
+    yield from (bar for bar in result.row.bars if bar.mkl is None or bar.mkl == (blas == "mkl"))
 
 
 def told(verdict: Verdict, unit: str) -> str:
@@ -98,7 +98,7 @@ def asked(bar: Bar, unit: str) -> str:
     rivals = "the best peer" if bar.against == PEERS else " and ".join(bar.against)
     if len(bar.against) > 1 and bar.against != PEERS:
         rivals = f"the best of {rivals}"
-    library = {None: "", "mkl": " with MKL", "openblas": " with OpenBLAS"}[bar.blas]
+    library = {None: "", True: " with MKL", False: " without MKL"}[bar.mkl]
     return f"{subject}{bar.factor:g} × {rivals}{library}"
 
 
@@ -108,7 +108,7 @@ def _found(verdict: Verdict, unit: str) -> str:
     return shown(verdict.found, unit) if verdict.bar.under is not None else f"{verdict.found:.2f} × {verdict.rival}"
 
 
-def markdown(results: Sequence[Result], setting: str, limits: Limits | None, blas: str | None) -> str:
+def markdown(results: Sequence[Result], setting: str, limits: Limits | None, blas: str) -> str:
     """Everything as tables: the bars first, then each family."""
     parts = [f"Measured with {setting}."]
     if limits is not None:

@@ -9,11 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from covector.checker.entry import check
     from covector.checker.verdict import Verdict
     from covector.derivation.derivation import Derivation, Derived, derive
     from covector.errors import CovectorError
     from covector.notes.check import check_notes
+    from covector.notes.entry import check
 
 __version__ = "0.1.0"
 
@@ -70,6 +70,7 @@ __all__ = [
     "clip",
     "column_parallel_linear",
     "concat",
+    "config",
     "conv1d",
     "conv2d",
     "conv2d_rectangular",
@@ -244,10 +245,11 @@ _HOMES = {
     "CovectorError": "covector.errors",
     "Derivation": "covector.derivation.derivation",
     "Verdict": "covector.checker.verdict",
-    "check": "covector.checker.entry",
+    "check": "covector.notes.entry",
     "check_notes": "covector.notes.check",
     "Derived": "covector.derivation.derivation",
     "Tensor": "covector.tensors.tensor",
+    "config": "covector.native.config",
     "derive": "covector.derivation.derivation",
     "fit": "covector.data.fit",
     "load": "covector.data.weights",

@@ -21,7 +21,7 @@ MODELS = {
     "mlp-784-2048-2048-10": Model((784, 2048, 2048, 10), 512),
 }
 BARS = {
-    "mlp-784-512-256-10": (Bar(JIT, 1.5, blas="mkl"), Bar(JIT, 1.2, blas="openblas"), Bar(EAGER, 2.0, (TORCH,))),
+    "mlp-784-512-256-10": (Bar(JIT, 1.5, mkl=True), Bar(JIT, 1.2, mkl=False), Bar(EAGER, 2.0, (TORCH,))),
     "mlp-784-128-10": (Bar(EAGER, 2.0, (TORCH,)),),
     "mlp-64-32-10": (
         Bar(JIT, 10.0, (TORCH, COMPILED, JAX)),
