@@ -47,6 +47,8 @@ def main() -> int:
         return 0
     pin(options.threads)
     cv.config.threads = options.threads
+    if options.blas is not None:
+        cv.config.blas = options.blas
     before = setting()
     print(f"{before}\n")
     limits = measure_limits() if any(row.work.flops or row.work.bytes for row in rows) else None
@@ -94,8 +96,8 @@ def write(results: Sequence[Result], options: Options, before: str, limits: Limi
         draw(results, options.plot)
 
 
-def blas() -> str | None:
-    """The library that covector's products go through."""
+def blas() -> str:
+    """What covector's products go through."""
     return str(cv.config.blas)
 
 
