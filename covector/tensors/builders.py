@@ -12,7 +12,7 @@ from typing import Any
 
 from covector.frontend import products
 from covector.frontend.arrays import Array
-from covector.frontend.axes import permute
+from covector.frontend.axes import permute, swap_last
 from covector.frontend.elementwise import ONE, broadcast, elementwise, literal, number, positions_in, select
 from covector.frontend.lazy import Trace, is_view
 from covector.ir import Affine, Apply, Expr, Index, Literal, Read, Reduce, Select, as_affine, floor_div, modulo
@@ -43,6 +43,11 @@ def einsum(_: Trace, arrays: list[Array], __: Extents, params: Params) -> Array:
 def permuted(_: Trace, arrays: list[Array], __: Extents, params: Params) -> Array:
     """The axes in another order."""
     return permute("permute", arrays[0], params["axes"])
+
+
+def last_swapped(_: Trace, arrays: list[Array], __: Extents, ___: Params) -> Array:
+    """The last two axes exchanged."""
+    return swap_last("mT", arrays[0])
 
 
 def broadcast_to(_: Trace, arrays: list[Array], extents: Extents, __: Params) -> Array:
@@ -302,6 +307,7 @@ BUILDERS: dict[str, Any] = {
     "power": power,
     "einsum": einsum,
     "permute": permuted,
+    "mT": last_swapped,
     "broadcast_to": broadcast_to,
     "merge": merge,
     "split_axis": split_axis,

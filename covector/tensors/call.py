@@ -24,13 +24,20 @@ if TYPE_CHECKING:
 _MOST_ENTRIES = 1 << 15
 
 
-def find(key: Any, name: str, operands: Sequence[Tensor], params: Params, extents: Sequence[int]) -> Entry:
+def find(
+    key: Any,
+    name: str,
+    nodes: Sequence[Node],
+    operands: Sequence[Tensor | Any],
+    params: Params = (),
+    extents: Sequence[int] = (),
+) -> Entry:
     """The entry of a call that the fast way did not find: it is new, or a trace wants to see the operands."""
     if STATE.trace is not None:
         STATE.trace.note(operands)
     found: Entry | None = ENTRIES.get(key)
     if found is None:
-        found = resolve(name, [operand._node.kind for operand in operands], params, extents)
+        found = resolve(name, [node.kind for node in nodes], params, extents)
         for kind in found.kinds:
             _check_memory(name, kind)
         if len(ENTRIES) >= _MOST_ENTRIES:
@@ -55,25 +62,24 @@ def number_dtype(value: Any, beside: Kind) -> Dtype:
     return beside.dtype if beside.is_float else float32
 
 
-_scalar_kinds = {name: kind_of((), name) for name in ("bool", "int32", "int64", "float32", "float64")}
-
-
 def number_node(value: Any, beside: Kind) -> Node:
     """A Python number as a leaf: it is given to the program when that is run, so another number is no new program."""
-    return leaf(_scalar_kinds[number_dtype(value, beside)], value)
+    if beside.is_float and type(value) is not bool:
+        return leaf(beside.scalar, value)
+    return leaf(kind_of((), number_dtype(value, beside)), value)
 
 
 def record(entry: Entry, args: tuple[Node, ...], mask: int) -> list[Node]:
     """The nodes of a call, one for each output; ``mask`` has a bit for each argument that wants a gradient."""
-    state = STATE
-    if not state.grad_enabled:
+    here = STATE.here
+    if not here.grad_enabled:
         mask = 0
     nodes = [
         Node(entry, (*args,), output, kind, mask if kind.is_float else 0) for output, kind in enumerate(entry.kinds)
     ]
-    pending = state.pending
+    pending = here.pending
     pending.extend(nodes)
-    if len(pending) > flush.MOST_PENDING and state.trace is None:
+    if len(pending) > flush.MOST_PENDING:
         flush.flush()
     return nodes
 

@@ -71,11 +71,12 @@ def nearest_dtype(array: np.ndarray[Any, Any]) -> Dtype:
 class Kind:
     """A shape and a dtype; made by `kind_of`, which gives the same object for the same pair."""
 
-    __slots__ = ("dtype", "is_float", "shape", "size")
+    __slots__ = ("dtype", "is_float", "scalar", "shape", "size")
 
     def __init__(self, shape: tuple[int, ...], dtype: Dtype) -> None:
         self.shape, self.dtype, self.size = shape, dtype, prod(shape)
         self.is_float = dtype in ("float32", "float64")
+        self.scalar: Kind = kind_of((), dtype) if shape else self  # a single number of the dtype
 
     @property
     def nbytes(self) -> int:

@@ -61,10 +61,10 @@ def array_at(node: Node) -> Any:
 
 def flush() -> None:
     """Compute every pending call of this thread whose value somebody holds; while a function is traced, nothing."""
-    state = STATE
-    if state.trace is not None or not state.pending:
+    here = STATE.here
+    if here.trace is not None or not here.pending:
         return
-    pending, state.pending = state.pending, []
+    pending, here.pending = here.pending, []
     with LOCK:
         if is_computed(pending):
             pending = [node for node in pending if node.data is None]

@@ -113,7 +113,7 @@ def _scaled(result: Tensor, seed: Input) -> Compute:
 class Entry:
     """A form at given sizes of its symbols: the kinds of its outputs, and its adjoints at the same sizes."""
 
-    __slots__ = ("_adjoints", "form", "kinds", "number", "sizes")
+    __slots__ = ("_adjoints", "form", "kind", "kinds", "number", "sizes")
 
     def __init__(self, form: Form, sizes: tuple[int, ...]) -> None:
         self.form, self.sizes, self.number = form, sizes, next(_numbers)
@@ -122,6 +122,7 @@ class Entry:
             kind_of([evaluate_extent(extent, bound) for extent in output.shape], output.dtype)
             for output in form.program.outputs
         )
+        self.kind = self.kinds[0]
         self._adjoints: dict[tuple[int, int, bool], Adjoint] = {}
 
     def adjoint(self, output: int, mask: int, seeded: bool) -> Adjoint:

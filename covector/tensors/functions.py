@@ -15,7 +15,7 @@ from covector.ops import OPERATIONS, SCALARS
 from covector.tensors.call import require_float
 from covector.tensors.dtypes import as_dtype
 from covector.tensors.operators import power
-from covector.tensors.tensor import Operand, Tensor, as_tensor, binary, call
+from covector.tensors.tensor import Operand, Tensor, as_tensor, binary, call, unary
 
 Function = Callable[..., Any]
 Axis = int | Sequence[int] | None
@@ -48,7 +48,7 @@ def scalar_function(name: str, called: str | None = None) -> Function:
     record, called = SCALARS[name], called or name
     name = called if called.startswith("logical") else name
     if len(record.parameters) == 1:
-        return _named(lambda x: call(name, as_tensor(x)), called, record.doc)
+        return plain(name, record.doc, called)
     return _named(lambda a, b: _two(name, a, b), called, record.doc)
 
 
@@ -66,6 +66,9 @@ def table_function(name: str) -> Function:
     known = (*operation.parameters, *(("axis",) if operation.axis else ()))
 
     def apply(*operands: Any, **keywords: Any) -> Tensor:
+        if not keywords and all(isinstance(operand, Tensor) for operand in operands):
+            return call(name, *operands)
+        keywords = {_PYTORCH.get(given, given): value for given, value in keywords.items()}
         tensors = [*operands, *(keywords.pop(given) for given in operation.arguments if given in keywords)]
         for given in keywords:
             if given not in known:
@@ -73,14 +76,15 @@ def table_function(name: str) -> Function:
         chosen = tuple((given, keywords[given]) for given in known if given in keywords)
         return call(name, *[as_tensor(tensor) for tensor in tensors if tensor is not None], params=chosen)
 
-    return _named(pytorch_names(apply), name, operation.doc)
+    return _named(apply, name, operation.doc)
 
 
 def reduction(name: str, doc: str) -> Function:
     """The function that reduces some axes, or all."""
 
     def apply(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        return call(name, as_tensor(x), params=(("axis", _frozen(axis)), ("keepdims", keepdims)))
+        given = (("axis", _frozen(axis)), ("keepdims", keepdims))
+        return unary(name, as_tensor(x), given)
 
     return pytorch_names(_named(apply, name, doc))
 
@@ -101,9 +105,13 @@ def float_reduction(name: str, doc: str) -> Function:
     return _named(apply, name, doc)
 
 
-def plain(name: str, doc: str) -> Function:
+def plain(name: str, doc: str, called: str | None = None) -> Function:
     """The function that an operation on one tensor is."""
-    return _named(lambda x: call(name, as_tensor(x)), name, doc)
+
+    def apply(x: Operand) -> Tensor:
+        return unary(name, x if isinstance(x, Tensor) else as_tensor(x))
+
+    return _named(apply, called or name, doc)
 
 
 def gt(a: Operand, b: Operand) -> Tensor:
@@ -126,7 +134,7 @@ def var(x: Tensor, axis: Axis = None, correction: float = 1, keepdims: bool = Fa
     """
     require_float("var", x._node.kind)
     given = (("axis", _frozen(axis)), ("correction", _plain(correction)), ("keepdims", keepdims))
-    return call("var", x, params=given)
+    return unary("var", x, given)
 
 
 def _plain(correction: Any) -> Any:
@@ -143,7 +151,7 @@ def std(x: Tensor, axis: Axis = None, correction: float = 1, keepdims: bool = Fa
     """
     require_float("std", x._node.kind)
     given = (("axis", _frozen(axis)), ("correction", _plain(correction)), ("keepdims", keepdims))
-    return call("std", x, params=given)
+    return unary("std", x, given)
 
 
 def arg_reduction(name: str, doc: str) -> Function:
@@ -151,7 +159,7 @@ def arg_reduction(name: str, doc: str) -> Function:
         whole = axis is None
         array = x.reshape(-1) if whole else x
         place = 0 if axis is None else axis_of(name, x, axis)
-        found = call(name, array, params=(("axis", place),))
+        found = unary(name, array, (("axis", place),))
         if not keepdims:
             return found
         kept: Tensor = found.reshape((1,) * x.ndim) if whole else found.unsqueeze(place)
@@ -221,7 +229,7 @@ def cumulative(name: str, doc: str) -> Function:
     def apply(x: Tensor, axis: int | None = None) -> Tensor:
         if axis is None and x.ndim != 1:
             raise TypeError(f"{name}() of a tensor of {x.ndim} axes needs its axis: {name}(x, axis=0)")
-        return call(name, x, params=(("axis", axis_of(name, x, 0 if axis is None else axis)),))
+        return unary(name, x, (("axis", axis_of(name, x, 0 if axis is None else axis)),))
 
     return pytorch_names(_named(apply, name, doc))
 
@@ -254,7 +262,7 @@ def astype(x: Tensor, dtype: Any) -> Tensor:
     tensor([ 1, -2])
     """
     name = str(as_dtype(dtype))
-    return x if x.dtype == name else call("cast", x, params=(("dtype", name),))
+    return x if x.dtype == name else unary("cast", x, (("dtype", name),))
 
 
 @pytorch_names
@@ -268,10 +276,10 @@ def norm(x: Tensor, p: float | str | None = 2, axis: Axis = None, keepdims: bool
     require_float("norm", x._node.kind)
     given = (("axis", _frozen(axis)), ("keepdims", keepdims))
     if p in (None, 2, "fro"):
-        return call("norm", x, params=given)
+        return unary("norm", x, given)
     if p == np.inf:
-        return call("max", call("abs", x), params=given)
+        return unary("max", unary("abs", x), given)
     if not isinstance(p, (int, float)):
         raise DtypeError(f"norm: p is a number or 'fro', not {p!r}")
-    total = call("sum", power(call("abs", x), p) if p != 1 else call("abs", x), params=given)
+    total = call("sum", power(unary("abs", x), p) if p != 1 else unary("abs", x), params=given)
     return total if p == 1 else power(total, 1 / p)

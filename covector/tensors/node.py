@@ -63,8 +63,14 @@ ABSENT = object()
 """The data of what a traced function is given: it stands for a value of a later call."""
 
 
-class State(threading.local):
+ENTRIES: dict[Any, Any] = {}
+"""The entry for each operation and the kinds of its operands: what makes a call cheap."""
+
+
+class Here:
     """What a thread has: the calls not computed yet, whether gradients are recorded, and the trace it is in."""
+
+    __slots__ = ("entries", "grad_enabled", "pending", "trace")
 
     def __init__(self) -> None:
         self.pending: list[Node] = []
@@ -73,7 +79,25 @@ class State(threading.local):
         self.trace: Any = None
 
 
-ENTRIES: dict[Any, Any] = {}
-"""The entry for each operation and the kinds of its operands: what makes a call cheap."""
+class State(threading.local):
+    """What the thread at hand has; ``here`` is the same for those who ask for several things at once."""
+
+    def __init__(self) -> None:
+        self.here = Here()
+
+    @property
+    def grad_enabled(self) -> bool:
+        """Whether gradients are recorded."""
+        return self.here.grad_enabled
+
+    @grad_enabled.setter
+    def grad_enabled(self, enabled: bool) -> None:
+        self.here.grad_enabled = enabled
+
+    @property
+    def trace(self) -> Any:
+        """The trace that the thread is in, or None."""
+        return self.here.trace
+
 
 STATE = State()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from covector.tensors.tensor import Operand, Tensor, as_tensor, binary, call, operand
+from covector.tensors.tensor import Operand, Tensor, as_tensor, binary, mirrored, unary
 
 _BINARY = {
     "add": "add",
@@ -25,17 +25,13 @@ def _forward(name: str) -> Callable[[Tensor, Operand], Any]:
 
 
 def _backward(name: str) -> Callable[[Tensor, Operand], Any]:
-    def apply(self: Tensor, other: Operand) -> Any:
-        first = other if isinstance(other, Tensor) else operand(other, self)
-        return first if first is NotImplemented else binary(name, first, self)
-
-    return apply
+    return lambda self, other: mirrored(name, self, other)
 
 
 def power(x: Tensor, exponent: Operand) -> Tensor:
     """x to a power; an exponent that is a number is part of the program."""
     if isinstance(exponent, (int, float)) and not isinstance(exponent, bool):
-        return call("power", x, params=(("exponent", exponent),))
+        return unary("power", x, (("exponent", exponent),))
     result: Tensor = binary("pow", x, exponent)
     return result
 
@@ -43,10 +39,10 @@ def power(x: Tensor, exponent: Operand) -> Tensor:
 _OTHERS: dict[str, Callable[..., Any]] = {
     "__pow__": power,
     "__rpow__": lambda self, other: power(as_tensor(other, self), self),
-    "__neg__": lambda self: call("neg", self),
+    "__neg__": lambda self: unary("neg", self),
     "__pos__": lambda self: self,
-    "__abs__": lambda self: call("abs", self),
-    "__invert__": lambda self: call("logical_not", self),
+    "__abs__": lambda self: unary("abs", self),
+    "__invert__": lambda self: unary("logical_not", self),
 }
 
 

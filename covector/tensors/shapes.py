@@ -13,7 +13,7 @@ from covector.errors import ShapeError
 from covector.tensors.dtypes import kind_of
 from covector.tensors.functions import axis_of, pytorch_names
 from covector.tensors.node import STATE, leaf
-from covector.tensors.tensor import Tensor, as_tensor, call
+from covector.tensors.tensor import Tensor, as_tensor, call, unary
 
 Shape = Any
 """Extents one after another, or as one tuple or list."""
@@ -52,7 +52,7 @@ def reshape(x: Tensor, *shape: Shape) -> Tensor:
         return view(x, x._node.data.reshape(wanted))
     for first, last, new in reversed(_groups(x.shape, wanted)):
         if last - first > 1:
-            x = call("merge", x, params=(("first", first), ("last", last)))
+            x = unary("merge", x, (("first", first), ("last", last)))
         if last == first:
             x = _inserted(x, first)
         if len(new) != 1:
@@ -61,7 +61,7 @@ def reshape(x: Tensor, *shape: Shape) -> Tensor:
 
 
 def _inserted(x: Tensor, axis: int) -> Tensor:
-    return call("expand_dims", x, params=(("axis", axis),))
+    return unary("expand_dims", x, (("axis", axis),))
 
 
 def _filled(x: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -116,15 +116,20 @@ def permute(x: Tensor, *axes: Any) -> Tensor:
     >>> cv.zeros((2, 3, 4)).permute(2, 0, 1).shape
     (4, 2, 3)
     """
-    order = tuple(axis_of("permute", x, axis) for axis in as_shape(axes))
-    if sorted(order) != list(range(x.ndim)):
+    order = _order(x, as_shape(axes))
+    return x if order == tuple(range(x.ndim)) else unary("permute", x, (("axes", order),))
+
+
+def _order(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
+    order = tuple(axis_of("permute", x, axis) for axis in axes)
+    if len(order) != x.ndim:
         raise ShapeError(
-            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
-            f"ordering of dimensions i.e. input.dim() = {x.ndim} is not equal to len(dims) = {len(order)}"
-            if len(order) != x.ndim
-            else "permute(): duplicate dims are not allowed."
+            f"permute(): number of dimensions in the tensor input does not match the length of the desired ordering of "
+            f"dimensions i.e. input.dim() = {x.ndim} is not equal to len(dims) = {len(order)}"
         )
-    return x if order == tuple(range(x.ndim)) else call("permute", x, params=(("axes", order),))
+    if len(set(order)) != x.ndim:
+        raise ShapeError("permute(): duplicate dims are not allowed.")
+    return order
 
 
 def transpose(x: Tensor, first: int = -2, second: int = -1) -> Tensor:
@@ -134,6 +139,8 @@ def transpose(x: Tensor, first: int = -2, second: int = -1) -> Tensor:
     >>> cv.zeros((2, 3, 4)).transpose(0, 1).shape
     (3, 2, 4)
     """
+    if first == -2 and second == -1 and x.ndim > 1:
+        return unary("mT", x)
     a, b = axis_of("transpose", x, first), axis_of("transpose", x, second)
     order = list(range(x.ndim))
     order[a], order[b] = order[b], order[a]
@@ -178,7 +185,7 @@ def squeeze(x: Tensor, axis: int | Sequence[int] | None = None) -> Tensor:
     """
     named = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
     gone = tuple(a for a in (axis_of("squeeze", x, axis) for axis in named) if x.ndim and x.shape[a] == 1)
-    return call("squeeze", x, params=(("axis", gone),)) if gone else x
+    return unary("squeeze", x, (("axis", gone),)) if gone else x
 
 
 def broadcast_to(x: Tensor, *shape: Shape) -> Tensor:
@@ -312,7 +319,7 @@ def flip(x: Tensor, axis: int | Sequence[int] | None = None) -> Tensor:
     tensor([2, 1, 0])
     """
     named = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
-    return call("flip", x, params=(("axes", tuple(axis_of("flip", x, a) for a in named)),))
+    return unary("flip", x, (("axes", tuple(axis_of("flip", x, a) for a in named)),))
 
 
 @pytorch_names
@@ -342,7 +349,7 @@ def tril(x: Tensor, k: int = 0) -> Tensor:
     tensor([[1., 0.],
             [1., 1.]])
     """
-    return call("tril", x, params=(("k", k),))
+    return unary("tril", x, (("k", k),))
 
 
 def triu(x: Tensor, k: int = 0) -> Tensor:
@@ -353,4 +360,4 @@ def triu(x: Tensor, k: int = 0) -> Tensor:
     tensor([[0., 1.],
             [0., 0.]])
     """
-    return call("triu", x, params=(("k", k),))
+    return unary("triu", x, (("k", k),))

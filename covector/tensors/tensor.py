@@ -13,9 +13,9 @@ from covector.errors import CovectorError, DtypeError, GradientError, ShapeError
 from covector.native.memory import aligned_empty
 from covector.tensors import flush
 from covector.tensors.call import find, number_node, record
-from covector.tensors.dtypes import Dtype, as_dtype, kind_of, nearest_dtype
-from covector.tensors.form import Params
-from covector.tensors.node import STATE, Node, leaf
+from covector.tensors.dtypes import Dtype, Kind, as_dtype, kind_of, nearest_dtype
+from covector.tensors.form import Entry, Params
+from covector.tensors.node import STATE, Here, Node, leaf
 
 Operand = Any
 """A tensor, a number of Python or NumPy, or an array of NumPy."""
@@ -239,9 +239,9 @@ def calls(name: str, operands: tuple[Tensor, ...], params: Params = (), extents:
     """The outputs of an operation on tensors."""
     args = tuple([operand._node for operand in operands])
     key = (name, params, extents, *[node.kind for node in args])
-    entry = STATE.entries.get(key)
+    entry = STATE.here.entries.get(key)
     if entry is None:
-        entry = find(key, name, operands, params, extents)
+        entry = find(key, name, args, operands, params, extents)
     mask = 0
     for place, operand in enumerate(operands):
         if operand.requires_grad_flag:
@@ -249,36 +249,71 @@ def calls(name: str, operands: tuple[Tensor, ...], params: Params = (), extents:
     return [Tensor(node, node.mask > 0) for node in record(entry, args, mask)]
 
 
-def binary(name: str, left: Tensor, right: Operand) -> Any:
-    """An operation on a tensor and an operand."""
-    state = STATE
-    if not isinstance(right, Tensor):
-        right = operand(right, left)
-        if right is NotImplemented:
-            return NotImplemented
-    a, b = left._node, right._node
-    key = (name, a.kind, b.kind)
-    entry = state.entries.get(key)
+def unary(name: str, x: Tensor, params: Params = ()) -> Tensor:
+    """An operation on one tensor."""
+    here = STATE.here
+    node = x._node
+    key = (name, node.kind, params)
+    entry = here.entries.get(key)
     if entry is None:
-        entry = find(key, name, (left, right), (), ())
-    kind = entry.kinds[0]
-    mask = 0
-    if state.grad_enabled and kind.is_float:
+        entry = find(key, name, (node,), (x,), params)
+    return _recorded(here, entry, (node,), x.requires_grad_flag)
+
+
+def binary(name: str, left: Tensor, right: Operand) -> Any:
+    """An operation on a tensor and an operand; NotImplemented where that is none."""
+    here = STATE.here
+    a = left._node
+    b: Node | None
+    if isinstance(right, Tensor):
+        b = right._node
         mask = left.requires_grad_flag | right.requires_grad_flag << 1
-    node = Node(entry, (a, b), 0, kind, mask)
-    state.pending.append(node)
-    if len(state.pending) > flush.MOST_PENDING and state.trace is None:
+    else:
+        b = operand_node(right, a.kind)
+        if b is None:
+            return NotImplemented
+        mask = left.requires_grad_flag
+    key = (name, a.kind, b.kind)
+    entry = here.entries.get(key)
+    if entry is None:
+        entry = find(key, name, (a, b), (left, right))
+    return _recorded(here, entry, (a, b), mask)
+
+
+def mirrored(name: str, right: Tensor, left: Operand) -> Any:
+    """An operation on an operand that is no tensor, and a tensor; NotImplemented where it is no operand."""
+    if isinstance(left, Tensor):
+        return binary(name, left, right)
+    here = STATE.here
+    b = right._node
+    a = operand_node(left, b.kind)
+    if a is None:
+        return NotImplemented
+    key = (name, a.kind, b.kind)
+    entry = here.entries.get(key)
+    if entry is None:
+        entry = find(key, name, (a, b), (right,))
+    return _recorded(here, entry, (a, b), right.requires_grad_flag << 1)
+
+
+def _recorded(here: Here, entry: Entry, args: tuple[Node, ...], mask: int) -> Tensor:
+    """The result of a call that has one output."""
+    kind = entry.kind
+    if mask and not (here.grad_enabled and kind.is_float):
+        mask = 0
+    made = Node(entry, args, 0, kind, mask)
+    pending = here.pending
+    pending.append(made)
+    if len(pending) > flush.MOST_PENDING:
         flush.flush()
-    return Tensor(node, mask > 0)
+    return Tensor(made, mask > 0)
 
 
-def operand(value: Operand, beside: Tensor) -> Any:
-    """A number or an array as a tensor beside another; NotImplemented where it is neither."""
-    if isinstance(value, (int, float, np.bool_, np.number)):
-        return Tensor(number_node(value, beside._node.kind))
-    if isinstance(value, np.ndarray):
-        return from_numpy(value)
-    return NotImplemented
+def operand_node(value: Operand, beside: Kind) -> Node | None:
+    """A number or an array of NumPy as a node beside a tensor of some kind; None where it is neither."""
+    if isinstance(value, (float, int, np.bool_, np.number)):
+        return number_node(value, beside)
+    return from_numpy(value)._node if isinstance(value, np.ndarray) else None
 
 
 def from_numpy(array: NDArray[Any], dtype: Any = None, copy: bool = True) -> Tensor:
@@ -297,9 +332,9 @@ def as_tensor(value: Operand, beside: Tensor | None = None) -> Tensor:
     if isinstance(value, Tensor):
         return value
     if beside is not None:
-        found = operand(value, beside)
-        if isinstance(found, Tensor):
-            return found
+        found = operand_node(value, beside._node.kind)
+        if found is not None:
+            return Tensor(found)
     if isinstance(value, np.ndarray):
         return from_numpy(value)
     if isinstance(value, (bool, int, float, list, tuple, np.generic)):

@@ -26,10 +26,11 @@ class Trace:
         self.gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
         self.guards: list[tuple[Callable[[], Any], Any]] = []
 
-    def note(self, tensors: Iterable[Tensor]) -> None:
-        """Remember which tensors were read."""
+    def note(self, tensors: Iterable[Any]) -> None:
+        """Remember which tensors were read; other operands are numbers and arrays."""
         for tensor in tensors:
-            self.noted.setdefault(tensor._node, tensor)
+            if isinstance(tensor, Tensor):
+                self.noted.setdefault(tensor._node, tensor)
 
     def note_update(self, tensor: Tensor) -> None:
         """Remember a tensor that is about to hold a new value."""
@@ -50,13 +51,15 @@ class Trace:
         )
 
     def __enter__(self) -> Self:
-        self._outer = STATE.pending, STATE.entries
-        STATE.pending, STATE.entries, STATE.trace = [], {}, self
+        here = STATE.here
+        self._outer = here.pending, here.entries
+        here.pending, here.entries, here.trace = [], {}, self
         return self
 
     def __exit__(self, *_: object) -> None:
-        STATE.pending, STATE.entries = self._outer
-        STATE.trace = None
+        here = STATE.here
+        here.pending, here.entries = self._outer
+        here.trace = None
         self.restore()
 
     def restore(self) -> None:

@@ -46,7 +46,9 @@ def copy_(x: Tensor, value: Any) -> Tensor:
     tensor([1., 2.])
     """
     _refuse_leaf(x)
-    new = broadcast_to(astype(as_tensor(value, x), x.dtype), x.shape)
+    new = as_tensor(value, x)
+    if new._node.kind is not x._node.kind:
+        new = broadcast_to(astype(new, x.dtype), x.shape)
     if new._node.entry is None:
         # A leaf has one tensor whose memory it is; another holds a copy.
         new = call("copy", new)
