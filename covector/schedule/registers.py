@@ -61,7 +61,7 @@ def _moves(start: Assign, positions: tuple[Affine, ...], inside: set[Index]) -> 
 
 def _register(target: Compute, storage: dict[Tensor, Storage]) -> Compute:
     """The register of a target."""
-    register = Compute(f"{target.name}.register", target.indices, target.body, target.dtype)
+    register = Compute(f"{target.name}.register", target.indices, target.body, target.cast)
     storage[register] = Storage("register", ())
     return register
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from covector.calculus.build import ZERO, mul
 from covector.ir import Affine, Compute, Expr, Index, Read, Reduce, as_affine, substitute
 from covector.ir.affine import free
+from covector.ir.element import dtype
 from covector.ir.walk import fresh
 from covector.schedule.factors import flat_factors, nonnegative_form
 from covector.schedule.plan import Accumulate, Assign, Loop, Step
@@ -100,7 +101,8 @@ def scanned(statement: Compute) -> Scan | None:
             place = statement.indices.index(index)
             own, after = statement.indices[:place], statement.indices[place + 1 :]
             part = Reduce("sum", (summed,), mul(*others))
-            total = Compute(f"{statement.name}.total", (*own, *after), part, statement.dtype)
+            cast = statement.cast or ("" if dtype(part) == statement.dtype else statement.dtype)
+            total = Compute(f"{statement.name}.total", (*own, *after), part, cast)
             positions = tuple(map(as_affine, statement.indices))
             return Scan(statement, positions, own, index, after, total, value, *found)
     return None
