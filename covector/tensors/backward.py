@@ -171,19 +171,14 @@ class Pass:
         adjoint = entry.adjoint(node.output, node.mask, cotangent is not None)
         if adjoint.entry is None:
             return
-        args = tuple([self._argument(node, place, cotangent) for place in adjoint.arguments])
+        given = node.args
+        seed = node if cotangent is None else cotangent  # without a cotangent no argument is a seed
+        args = tuple(
+            [given[place] if place >= 0 else node if place == OUTPUT else seed for place in adjoint.arguments]
+        )
         results = record(adjoint.entry, args, self._mask(node, adjoint, cotangent) if self.create_graph else 0)
         for place, output in adjoint.targets:
             self._add(node.args[place], results[output], self.create_graph)
-
-    @staticmethod
-    def _argument(node: Node, place: int, cotangent: Node | None) -> Node:
-        if place >= 0:
-            return node.args[place]
-        if place == OUTPUT:
-            return node
-        assert cotangent is not None
-        return cotangent
 
     @staticmethod
     def _mask(node: Node, adjoint: Adjoint, cotangent: Node | None) -> int:

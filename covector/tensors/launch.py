@@ -26,7 +26,7 @@ _BASE = 3  # references to what an array is a view of: the array itself, a varia
 class Launch:
     """A program at given extents, ready to be called."""
 
-    __slots__ = ("_code", "_extents", "_made", "compiled")
+    __slots__ = ("_code", "_extents", "_first_number", "_made", "_numbers", "compiled")
 
     def __init__(self, compiled: Compiled, arrays: Sequence[Any]) -> None:
         executable = compiled.executable
@@ -34,6 +34,10 @@ class Launch:
         self._code = executable.code
         self._extents = executable.extents(arrays, compiled.extents)
         inputs = executable.program.inputs
+        room = aligned_empty((len(inputs),), "float64")
+        self._first_number = address(room)
+        # The numbers among the inputs, each in eight bytes of its own, as numbers of any dtype.
+        self._numbers = {name: room.view(dtype)[:: 8 // dtype.itemsize] for name, dtype in NUMPY.items()}
         self._made: list[tuple[int, tuple[int, ...], np.dtype[Any]]] = []
         for output in executable.program.outputs:
             home = compiled.linked.in_place.get(output) if isinstance(output, Compute) else None
@@ -47,7 +51,8 @@ class Launch:
             results = self.compiled.executable.run([array_of(node) for node in nodes], self._extents)
             return results, [0] * len(results)
         addresses = list(map(_address_of, nodes))
-        kept = self._find(nodes, addresses) if 0 in addresses else ()
+        if 0 in addresses:
+            self._find(nodes, addresses)
         results = []
         for home, shape, dtype in self._made:
             if home >= 0:
@@ -56,25 +61,22 @@ class Launch:
             else:
                 results.append(aligned_empty(shape, dtype))
                 addresses.append(address(results[-1]))
-        failed = code.call(addresses, self._extents)
-        del kept
-        if failed:
+        if code.call(addresses, self._extents):
             self._fail(nodes)
         return results, addresses[len(nodes) :]
 
-    @staticmethod
-    def _find(nodes: Sequence[Node], addresses: list[int]) -> list[Any]:
-        """Fill in the addresses of arrays that were not asked for before; arrays of numbers must be held."""
-        kept = []
+    def _find(self, nodes: Sequence[Node], addresses: list[int]) -> None:
+        """Fill in the addresses that are not known: of arrays not asked for before, and of numbers."""
         for number, node in enumerate(nodes):
             if not addresses[number]:
-                data = array_of(node)
-                addresses[number] = address(data)
-                if data is node.data:
-                    node.address = addresses[number]
+                data = node.data
+                if type(data) is _ndarray:
+                    addresses[number] = node.address = address(data)
+                elif data is ABSENT:
+                    array_of(node)
                 else:
-                    kept.append(data)
-        return kept
+                    self._numbers[node.kind.dtype][number] = data
+                    addresses[number] = self._first_number + 8 * number
 
     def _fail(self, nodes: Sequence[Node]) -> None:
         """Raise what the interpreter says of a position outside the bounds."""

@@ -231,22 +231,34 @@ class Tensor:
 
 
 def call(name: str, *operands: Tensor, params: Params = (), extents: tuple[int, ...] = ()) -> Tensor:
-    """The first output of an operation on tensors."""
-    return calls(name, operands, params, extents)[0]
+    """An operation on tensors that has one output."""
+    entry, args, mask = _entry(name, operands, params, extents)
+    return _recorded(STATE.here, entry, args, mask)
 
 
 def calls(name: str, operands: tuple[Tensor, ...], params: Params = (), extents: tuple[int, ...] = ()) -> list[Tensor]:
     """The outputs of an operation on tensors."""
-    args = tuple([operand._node for operand in operands])
-    key = (name, params, extents, *[node.kind for node in args])
-    entry = STATE.here.entries.get(key)
-    if entry is None:
-        entry = find(key, name, args, operands, params, extents)
-    mask = 0
-    for place, operand in enumerate(operands):
+    return [Tensor(node, node.mask > 0) for node in record(*_entry(name, operands, params, extents))]
+
+
+def _entry(
+    name: str, operands: tuple[Tensor, ...], params: Params, extents: tuple[int, ...]
+) -> tuple[Entry, tuple[Node, ...], int]:
+    """The entry of a call, its arguments, and which of them a gradient is wanted of."""
+    args, mask, bit = [], 0, 1
+    key: list[Any] = [name, params, extents]
+    for operand in operands:
+        node = operand._node
+        args.append(node)
+        key.append(node.kind)
         if operand.requires_grad_flag:
-            mask |= 1 << place
-    return [Tensor(node, node.mask > 0) for node in record(entry, args, mask)]
+            mask |= bit
+        bit <<= 1
+    whole = tuple(key)
+    entry = STATE.here.entries.get(whole)
+    if entry is None:
+        entry = find(whole, name, args, operands, params, extents)
+    return entry, tuple(args), mask
 
 
 def unary(name: str, x: Tensor, params: Params = ()) -> Tensor:
