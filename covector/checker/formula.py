@@ -58,7 +58,7 @@ def check(
         return check_formula(claim, of, where=where)
     if of is None:
         return check_formula(claim, None, scope=declared(given), where=where)
-    return check_formula(claim, Forward(_program(of, given), cotangent), where=where)
+    return check_formula(claim, Forward(program_of_source(of, given), cotangent), where=where)
 
 
 def check_formula(
@@ -193,7 +193,8 @@ def _together(verdicts: list[Verdict]) -> Evidence:
     return Evidence(tuple(shapes.values()), sum(e.points for e in every), max(errors, default=None), skipped)
 
 
-def _program(of: Source, shapes: Mapping[str, Any]) -> Program:
+def program_of_source(of: Source, shapes: Mapping[str, Any]) -> Program:
+    """The program that a forward is, in whatever form it is given."""
     if isinstance(of, Program):
         return of
     if isinstance(of, str):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -22,7 +23,8 @@ from covector.cli.files import BAD_INPUT, guarded, source_text, write
 from covector.cli.mutants import command_report, written
 from covector.derivation.derivation import derive
 from covector.errors import CovectorError
-from covector.frontend import read_program
+from covector.notation.element import Scope
+from covector.notes.claim import check_latex, is_latex, program_or_latex
 
 CODES = "Exit codes: 0 every claim is right; 1 a claim is wrong; 2 a claim is not understood, or the input is at fault."
 WRONG = 1
@@ -125,16 +127,32 @@ def verdicts_of(request: CheckRequest) -> list[Verdict]:
     if not lines:
         raise CovectorError("no claim is given", hint='covector check "dx = 2 * x * G" --of "y = x ** 2" --shape x:N')
     shapes = declared_shapes(request.shapes)
-    forward, scope = None, None
-    if request.of is None:
-        scope = declared(shapes)
-    else:
-        forward = Forward(read_program(request.of, shapes), request.cotangent)
     several = len(request.claims.strip().splitlines()) > 1
-    return [
-        replace(check_formula(text, forward, scope=scope, where=request.where), line=number if several else None)
-        for number, text in lines
-    ]
+    judge = _judge(request, shapes)
+    return [replace(judge(text), line=number if several else None) for number, text in lines]
+
+
+def _judge(request: CheckRequest, shapes: Mapping[str, str]) -> Callable[[str], Verdict]:
+    """What gives the verdict on one claim; the forward is read once for all of them."""
+    options: dict[str, Any] = {"of": request.of, "shapes": shapes, "where": request.where}
+    if request.of is None:
+        scope: Scope | None = declared(shapes)
+        forward = None
+    else:
+        scope, forward = None, forward_or_latex(request.of, shapes, request.cotangent, request.claims)
+
+    def judge(text: str) -> Verdict:
+        if is_latex(text) or (forward is None and request.of is not None):
+            return check_latex(text, cotangent=request.cotangent, **options)
+        return check_formula(text, forward, scope=scope, where=request.where)
+
+    return judge
+
+
+def forward_or_latex(of: str, shapes: Mapping[str, str], cotangent: str | None, claims: str) -> Forward | None:
+    """The forward that a program is; None where it is written in LaTeX."""
+    program = program_or_latex(of, shapes, claims)
+    return None if program is None else Forward(program, cotangent)
 
 
 def claim_lines(text: str) -> Iterator[tuple[int, str]]:

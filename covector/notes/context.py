@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from covector.ir import Affine, Symbol, as_affine
+from covector.ir import Affine, Compute, Symbol, as_affine
 from covector.notes import math as m
 from covector.notes.declarations import Declaration
 from covector.notes.read import Notes
@@ -54,6 +54,8 @@ class Context:
     base: int = 1
     aliases: dict[str, str] = field(default_factory=dict)
     unequal: list[tuple[str, str]] = field(default_factory=list)
+    given: dict[str, Compute] = field(default_factory=dict)
+    cotangents: tuple[str, ...] = COTANGENTS
 
     def define(self, found: Defined, fresh: bool) -> None:
         """Add a definition: a further one, or instead of those before."""

@@ -12,6 +12,7 @@ from covector.notation.syntax import Span
 from covector.notes import math as m
 from covector.notes.context import Context
 from covector.notes.show import show
+from covector.notes.translate_cases import CaseReader
 from covector.notes.translate_derivatives import SEED, Derivatives
 from covector.notes.translate_names import index_name
 from covector.notes.translate_values import (
@@ -29,6 +30,7 @@ from covector.notes.translate_values import (
     power_of,
     stretched,
     sum_of_all,
+    summed,
     transposed,
 )
 from covector.ops import SCALARS
@@ -41,10 +43,11 @@ MOST_STEPS = 8_000
 """Parts of trees that are read for one claim."""
 
 ELEMENTWISE = ("⊙", "∘", "*", "×", "/")
+TRACES = ("tr", "Tr", "trace")
 SUMS = ("np.sum", "sum", "torch.sum", "\\operatorname{sum}")
 
 
-class Translator(Derivatives):
+class Translator(CaseReader, Derivatives):
     """Reads trees in a context. ``held`` are names that stand for themselves, whatever defines them."""
 
     def __init__(self, context: Context, condition: dict[str, str] | None = None, layout: str = "") -> None:
@@ -286,7 +289,15 @@ class Translator(Derivatives):
             function = SCALARS[FUNCTIONS[name]]
             operand = self.value(node.arguments[0])
             return elementwise(self.extents, node, [operand], lambda x: Apply(function, (x,)), name)
+        if name in TRACES and name not in self.context.defined and len(node.arguments) == 1:
+            return self.trace(node, self.value(node.arguments[0]))
         return self.called(node, name)
+
+    def trace(self, node: m.Math, matrix: Value) -> Value:
+        """The sum of the diagonal."""
+        if len(matrix.shape) != 2 or not self.extents.unify(*matrix.shape):
+            raise MisfitError("only a square matrix has a trace", node.span)
+        return constant(summed(self.extents, matrix.shape[0], lambda k: matrix.at((k, k))))
 
     def summed_call(self, node: m.Apply) -> Value:
         """``np.sum(x, axis=0)``."""
@@ -365,4 +376,5 @@ _RULES: dict[type[m.Math], Callable[[Any, Any], Value]] = {
     m.Matrix: Translator.matrix,
     m.Absolute: Translator.absolute,
     m.Norm: Translator.norm,
+    m.Cases: Translator.cases,
 }

@@ -11,6 +11,7 @@ from covector.notes import math as m
 from covector.notes.context import COTANGENTS, Context, Defined
 from covector.notes.show import show
 from covector.notes.squares import SQUARE
+from covector.notes.translate_given import given
 from covector.notes.translate_values import (
     Extents,
     MisfitError,
@@ -148,7 +149,7 @@ class Names:
 
     def cotangent(self, name: str, node: m.Math) -> Value | None:
         """The gradient by the output, or by a tensor, that a name such as ``df`` or ``dy`` means."""
-        if name in COTANGENTS and self.context.order:
+        if name in self.context.cotangents and self.context.order:
             out = self.output()
             return self.gradient(out, node) if out is not None else None
         return self.short_cotangent(name, node)
@@ -191,6 +192,8 @@ class Names:
 
     def definition(self, name: str) -> Value:
         """The value of a defined name: of several definitions, the one that reads what is held."""
+        if name in self.context.given:
+            return given(self, self.context.given[name])
         found = self.context.defined[name]
         if all(is_numbered(one) for one in found):
             return self.numbered(name)
