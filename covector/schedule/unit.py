@@ -28,6 +28,7 @@ class Unit:
         self.nest, self.overwritten = nest, overwritten
         self.names: dict[Index, Affine] = {}
         self.left: list[Index] = list(nest.indices)
+        self.found: dict[int, set[Index]] = {}
         self.started = not nest.operation
         self.write = access(nest.target, nest.positions)
         found = dict.fromkeys(node for part in nest.parts for node in walk(part) if isinstance(node, Read))
@@ -71,6 +72,12 @@ class Unit:
 
     def contiguous(self) -> set[Index]:
         """The indices along which its largest accesses are contiguous."""
+        if len(self.left) not in self.found:
+            self.found[len(self.left)] = self.find_contiguous()
+        return self.found[len(self.left)]
+
+    def find_contiguous(self) -> set[Index]:
+        """The same, found now: which they are changes with the indices that are left."""
         accesses = [(each, self.inside(each)) for each in (self.write, *self.reads) if each.plain]
         most = max((count for _, count in accesses), default=0)
         last = (each.positions[-1] for each, count in accesses if count == most)

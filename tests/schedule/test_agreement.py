@@ -111,6 +111,16 @@ def test_data_that_does_not_count_is_not_refused() -> None:
         check_plan(read, {"ids": np.array([0, 4, 3]), "table": np.ones((4, 5))}, {})
 
 
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("window", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [7, 8])
+def test_convolutions_of_any_window_and_stride(window: int, stride: int, size: int) -> None:
+    for operation in ("conv1d", "conv_transpose1d"):
+        shapes = f"signal: 2 3 {size}\nweight: {'4 3' if operation == 'conv1d' else '3 4'} {window}\n"
+        for each in with_gradients(program(f"{shapes}y = {operation}(signal, weight, stride={stride})")):
+            check_plan(each, arrays(each, {}, np.random.default_rng(0)), {})
+
+
 def test_what_has_no_element_form_is_refused() -> None:
     given = Input("x", (as_affine(3),), "float64")
     output = Opaque("y", "sort", (given,), given.shape, given.dtype)
