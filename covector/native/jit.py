@@ -12,6 +12,9 @@ import llvmlite.binding as llvm
 
 from covector.codegen.target import Target
 
+PASSES = ("sroa", "instruction_combine", "simplify_cfg")
+"""What LLVM does to the text before it becomes machine code: little, since loops and vectors are in their final form."""
+
 
 @dataclass(frozen=True, slots=True)
 class Host:
@@ -34,8 +37,8 @@ def host() -> Host:
 
 
 def version() -> str:
-    """The versions that machine code depends on."""
-    return f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))}"
+    """What machine code depends on beside its text and the processor."""
+    return f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))} {' '.join(PASSES)}"
 
 
 @cache
@@ -47,16 +50,15 @@ def _machine() -> llvm.TargetMachine:
 
 
 def optimised(text: str) -> llvm.ModuleRef:
-    """A module made from text, after the passes that its code wants; loops and vectors are in their final form."""
+    """A module made from text, after the passes."""
     machine = _machine()
     module = llvm.parse_assembly(text)
     module.triple, module.data_layout = machine.triple, str(machine.target_data)
     module.verify()
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
     manager = llvm.create_new_function_pass_manager()
-    manager.add_sroa_pass()
-    manager.add_instruction_combine_pass()
-    manager.add_simplify_cfg_pass()
+    for name in PASSES:
+        getattr(manager, f"add_{name}_pass")()
     for function in module.functions:
         if not function.is_declaration:
             manager.run(function, builder)

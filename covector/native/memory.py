@@ -41,11 +41,12 @@ class Blocks:
         self.lock = threading.Lock()
 
     def take(self, size: int) -> mmap.mmap:
-        """A block of at least a size."""
+        """A block of at least a size; raises `BudgetError` where there is not that much memory."""
         rounded = size_class(size)
         try:
             block = self.free[rounded].pop()
         except (KeyError, IndexError):
+            require(size)
             return _fresh(rounded)
         self.kept -= rounded
         return block
@@ -69,7 +70,6 @@ def size_class(size: int) -> int:
 
 
 def _fresh(size: int) -> mmap.mmap:
-    require(size)
     try:
         block = mmap.mmap(-1, size)
     except (OSError, MemoryError) as error:
@@ -110,9 +110,9 @@ class _Owner:
 
     __slots__ = ("__array_interface__", "block")
 
-    def __init__(self, size: int) -> None:
-        self.block = BLOCKS.take(size)
-        address = np.frombuffer(self.block, np.uint8).__array_interface__["data"][0]
+    def __init__(self, block: mmap.mmap, size: int) -> None:
+        self.block = block
+        address = np.frombuffer(block, np.uint8).__array_interface__["data"][0]
         self.__array_interface__ = {"shape": (size,), "typestr": "|u1", "data": (address, False), "version": 3}
 
     def __del__(self) -> None:
@@ -122,7 +122,7 @@ class _Owner:
 def aligned_bytes(size: int) -> NDArray[np.uint8]:
     """So many bytes, their address a multiple of 64; what is in them is arbitrary."""
     if size >= LARGE:
-        return np.asarray(_Owner(size))
+        return np.asarray(_Owner(BLOCKS.take(size), size))
     raw = np.empty(size + ALIGNMENT, np.uint8)
     start = -raw.__array_interface__["data"][0] % ALIGNMENT
     return raw[start : start + size]
@@ -145,4 +145,4 @@ def address(array: NDArray[Any]) -> int:
 
 
 _EMPTY = np.zeros(8192, np.uint8)
-_EMPTY_ADDRESS: int = _EMPTY.__array_interface__["data"][0] + 4096
+_EMPTY_ADDRESS: int = (_EMPTY.__array_interface__["data"][0] + 4096) // ALIGNMENT * ALIGNMENT
