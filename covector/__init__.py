@@ -104,6 +104,7 @@ __all__ = [
     "exp",
     "expand",
     "expand_dims",
+    "explain",
     "expm1",
     "eye",
     "fit",

@@ -142,7 +142,7 @@ def _run(graph: Numbered, outputs: list[Node]) -> None:
     results, addresses = launch(select(graph.leaves))
     for node, place in zip(outputs, launch.compiled.linked.places, strict=True):
         node.data, node.address = results[place], addresses[place]
-        node.home = None
+        node.launch, node.home = launch, None
         if not node.mask or (node.spent and in_place):
             node.entry, node.args = None, ()
     first = len(graph.calls)

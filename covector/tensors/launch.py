@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import attrgetter
 from sys import getrefcount
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -26,13 +27,13 @@ _BASE = 3  # references to what an array is a view of: the array itself, a varia
 class Launch:
     """A program at given extents, ready to be called."""
 
-    __slots__ = ("_code", "_extents", "_first_number", "_made", "_numbers", "compiled")
+    __slots__ = ("_code", "_first_number", "_made", "_numbers", "compiled", "extents", "seconds")
 
     def __init__(self, compiled: Compiled, arrays: Sequence[Any]) -> None:
         executable = compiled.executable
-        self.compiled = compiled
+        self.compiled, self.seconds = compiled, 0.0
         self._code = executable.code
-        self._extents = executable.extents(arrays, compiled.extents)
+        self.extents = executable.extents(arrays, compiled.extents)
         inputs = executable.program.inputs
         room = aligned_empty((len(inputs),), "float64")
         self._first_number = address(room)
@@ -41,14 +42,16 @@ class Launch:
         self._made: list[tuple[int, tuple[int, ...], np.dtype[Any]]] = []
         for output in executable.program.outputs:
             home = compiled.linked.in_place.get(output) if isinstance(output, Compute) else None
-            shape = tuple(evaluate_extent(extent, self._extents) for extent in output.shape)
+            shape = tuple(evaluate_extent(extent, self.extents) for extent in output.shape)
             self._made.append((-1 if home is None else inputs.index(home), shape, NUMPY[output.dtype]))
 
     def __call__(self, nodes: Sequence[Node]) -> tuple[list[Any], list[int]]:
         """The results for the leaves that are the inputs, and their addresses; each leaf keeps its own."""
         code = self._code
         if code is None:
-            results = self.compiled.executable.run([array_of(node) for node in nodes], self._extents)
+            start = perf_counter()
+            results = self.compiled.executable.run([array_of(node) for node in nodes], self.extents)
+            self.seconds = perf_counter() - start
             return results, [0] * len(results)
         addresses = list(map(_address_of, nodes))
         if 0 in addresses:
@@ -61,8 +64,10 @@ class Launch:
             else:
                 results.append(aligned_empty(shape, dtype))
                 addresses.append(address(results[-1]))
-        if code.call(addresses, self._extents):
+        start = perf_counter()
+        if code.call(addresses, self.extents):
             self._fail(nodes)
+        self.seconds = perf_counter() - start
         return results, addresses[len(nodes) :]
 
     def _find(self, nodes: Sequence[Node], addresses: list[int]) -> None:
@@ -81,7 +86,7 @@ class Launch:
     def _fail(self, nodes: Sequence[Node]) -> None:
         """Raise what the interpreter says of a position outside the bounds."""
         if not self.compiled.linked.in_place:
-            self.compiled.executable.run([array_of(node) for node in nodes], self._extents)
+            self.compiled.executable.run([array_of(node) for node in nodes], self.extents)
         raise BoundsError(
             "index out of bounds: a position that is data lies outside the tensor that is read there",
             hint="look at the indices, which must be at least 0 and less than the extent",

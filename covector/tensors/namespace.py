@@ -6,7 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 from covector.ops import OPERATIONS, SCALARS
-from covector.tensors import backward, creation, functions, indexing, jit, operators, shapes, show, sorting, update
+from covector.tensors import (
+    backward,
+    creation,
+    explain,
+    functions,
+    indexing,
+    jit,
+    operators,
+    shapes,
+    show,
+    sorting,
+    update,
+)
 from covector.tensors.tensor import Tensor
 
 Function = Callable[..., Any]
@@ -100,7 +112,15 @@ CREATORS: dict[str, Function] = {
     for function in (
         *(creation.tensor, creation.asarray, creation.full, creation.zeros, creation.ones, creation.empty),
         *(creation.full_like, creation.zeros_like, creation.ones_like, creation.empty_like),
-        *(creation.arange, creation.linspace, creation.eye, backward.no_grad, backward.enable_grad, jit.jit),
+        *(
+            creation.arange,
+            creation.linspace,
+            creation.eye,
+            backward.no_grad,
+            backward.enable_grad,
+            jit.jit,
+            explain.explain,
+        ),
     )
 }
 

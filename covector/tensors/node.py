@@ -22,10 +22,23 @@ class Node:
     The bits of ``mask`` say for which arguments a gradient is wanted. ``owner`` is the tensor whose ``.grad`` gathers
     the gradient that arrives here. ``source`` draws the data of a leaf anew: a `jit` calls it each time. ``home`` is
     the leaf whose memory this value may take when nobody else looks at it; ``address`` is where the data of a leaf is,
-    once that is known.
+    once that is known, and ``launch``, which other leaves lack, the launch of the program that computed it.
     """
 
-    __slots__ = ("address", "args", "data", "entry", "home", "kind", "mask", "output", "owner", "source", "spent")
+    __slots__ = (
+        "address",
+        "args",
+        "data",
+        "entry",
+        "home",
+        "kind",
+        "launch",
+        "mask",
+        "output",
+        "owner",
+        "source",
+        "spent",
+    )
 
     entry: Entry | None
     args: tuple[Node, ...]
@@ -36,6 +49,7 @@ class Node:
     data: Any
     owner: weakref.ref[Any] | None
     source: Callable[[], Any] | None
+    launch: Any
     home: Node | None
     spent: bool
 
