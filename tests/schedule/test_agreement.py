@@ -21,7 +21,7 @@ from tests.schedule.interpret import interpret
 from tests.support.generator import generate
 from tests.support.programs import arrays, float_inputs, program, symbols
 
-RANDOM, CHUNK = 300, 25
+RANDOM, CHUNK = 200, 25
 
 
 def check_plan(read: Program, given: Mapping[str, Any], extents: Mapping[str, int], tolerance: float = 1e-9) -> None:
