@@ -13,7 +13,7 @@ import llvmlite.binding as llvm
 from covector.codegen.target import Target
 
 PASSES = ("sroa", "instruction_combine", "simplify_cfg")
-"""What LLVM does to the text before it becomes machine code: little, since loops and vectors are in their final form."""
+"""What LLVM does to the text before it becomes machine code: little, since loops and vectors are final there."""
 
 
 @dataclass(frozen=True, slots=True)

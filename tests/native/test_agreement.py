@@ -87,7 +87,7 @@ def check_text(text: str, sizes: Mapping[str, int], seed: int) -> None:
 STATEMENTS = {
     "elementwise": "x: N; y: N; z[i] = exp(x[i]) * y[i] + tanh(x[i])",
     "softmax": "x: M N; e[i,j] = exp(x[i,j] - max[k](x[i,k])); y[i,j] = e[i,j] / sum[l](e[i,l])",
-    "norm": "x: M N; m[i] = mean[k](x[i,k]); s[i] = sqrt(mean[k]((x[i,k]-m[i])**2) + 1e-5); y[i,j] = (x[i,j]-m[i])/s[i]",
+    "norm": "x: M N; m[i] = mean[k](x[i,k]); s[i] = sqrt(mean[k]((x[i,k]-m[i])**2) + 1); y[i,j] = (x[i,j]-m[i])/s[i]",
     "columns": "x: M N; y[j] = sum[i](x[i,j]**2)",
     "total": "x: M N; y = sum[i,j](x[i,j]) + prod[i](1 + x[i,0] / 100)",
     "product": "x: M K; w: N K; y[i,j] = sum[k](x[i,k] * w[j,k])",
