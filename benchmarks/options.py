@@ -13,6 +13,7 @@ class Options:
     """What was asked for."""
 
     only: tuple[str, ...]
+    without: tuple[str, ...]
     threads: int
     blas: str | None
     quick: bool
@@ -36,6 +37,9 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument(
         "--only", action="append", default=[], metavar="PATTERN", help="rows by name, prefix or glob; may be repeated"
     )
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="NAME", help="leave a contender out; may be repeated"
+    )
     parser.add_argument("--threads", type=int, default=2, help="threads for everybody (default: 2)")
     parser.add_argument("--blas", metavar="NAME", help="what covector's products go through: own, openblas or mkl")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter blocks: a few seconds a row")
@@ -46,4 +50,4 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     found = parser.parse_args(arguments)
     if found.threads < 1:
         parser.error("--threads takes a number of at least 1")
-    return Options(**{**vars(found), "only": tuple(found.only)})
+    return Options(**{**vars(found), "only": tuple(found.only), "without": tuple(found.without)})

@@ -38,7 +38,7 @@ def main() -> int:
     """Measure what the command line asks for; the exit code is 1 where a result was wrong."""
     options = read_options()
     effort = QUICK if options.quick else FULL
-    rows = selected(all_rows(effort), options.only)
+    rows = [without(row, options.without) for row in selected(all_rows(effort), options.only)]
     if not rows:
         print(f"no row is called {', '.join(options.only)}; --list names them all", file=sys.stderr)
         return 2
@@ -73,6 +73,11 @@ def selected(rows: Iterable[Row], patterns: Sequence[str]) -> list[Row]:
         for row in rows
         if not patterns or any(row.name.startswith(wanted) or fnmatch.fnmatch(row.name, wanted) for wanted in patterns)
     ]
+
+
+def without(row: Row, names: Sequence[str]) -> Row:
+    """The row with some contenders left out."""
+    return replace(row, contenders={name: make for name, make in row.contenders.items() if name not in names})
 
 
 def run(rows: Sequence[Row], effort: Effort, limits: Limits | None) -> Iterable[Result]:

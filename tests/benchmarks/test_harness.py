@@ -137,6 +137,11 @@ def test_tables_and_figures(tmp_path: Path) -> None:
     assert found["bars"][0]["met"] is True
 
 
+def test_contenders_can_be_left_out() -> None:
+    found = session.without(row(jit=steady(1.0), torch=steady(1.0)), ["PyTorch"])
+    assert list(found.contenders) == ["covector jit"]
+
+
 def test_everybody_gets_the_same_threads() -> None:
     one = threads.environment(1)
     assert one["OMP_NUM_THREADS"] == one["OPENBLAS_NUM_THREADS"] == one["NPROC"] == "1"
