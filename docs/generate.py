@@ -32,7 +32,7 @@ ROOT = DOCS.parent
 OPERATION_PAGES = DOCS / "operations"
 EXECUTED = (
     ROOT / "README.md",
-    *(DOCS / f"{name}.md" for name in ("index", "notation", "delta-elimination", "training", "engine")),
+    *(DOCS / f"{name}.md" for name in ("index", "notation", "delta-elimination", "jacobians", "training", "engine")),
 )
 """Pages written by hand whose code blocks are run."""
 

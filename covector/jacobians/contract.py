@@ -23,6 +23,7 @@ from covector.ir import (
     as_affine,
     children,
     rebuild,
+    walk,
 )
 from covector.ir.affine import free, order
 from covector.ir.tensor import program_of
@@ -106,7 +107,7 @@ class _Lowering:
         """A read of a statement that computes an expression."""
         if isinstance(expr, (Read, Literal, Affine)):
             return expr
-        over = tuple(sorted(free(expr), key=order))
+        over = _memory_order(expr)
         key = array_key(expr, over)
         if key not in self.apart:
             self.apart[key] = Compute(self.name(), over, rename_bound(expr, frozenset(over)), self.cast)
@@ -119,6 +120,15 @@ class _Lowering:
             number += 1
         self.taken.add(f"t{number}")
         return f"t{number}"
+
+
+def _memory_order(expr: Expr) -> tuple[Index, ...]:
+    """The indices of an expression in the order of the axes of what it reads, the widest first."""
+    reads = [node for node in walk(expr) if isinstance(node, Read)]
+    reads.sort(key=lambda read: -len(read.positions))
+    own = free(expr)
+    found = (index for read in reads for position in read.positions if (index := position.index) is not None)
+    return tuple(dict.fromkeys(index for index in (*found, *sorted(own, key=order)) if index in own))
 
 
 def _factors(expr: Expr) -> tuple[Expr, ...]:

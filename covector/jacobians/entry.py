@@ -14,9 +14,9 @@ from covector.errors import CovectorError, DtypeError, ShapeError
 from covector.ir import Compute, Input, Program, Tensor, is_float
 from covector.jacobians.accumulate import entries
 from covector.jacobians.factorise import Sizes, Stored, factorised
-from covector.jacobians.form import Extents, recipe
+from covector.jacobians.form import Extents, Recipe, recipe
 from covector.jacobians.forward import Forward, Shapes, Source, unknown
-from covector.jacobians.jacobian import Jacobian
+from covector.jacobians.jacobian import Jacobian, Shown
 from covector.jacobians.operator import Operator, tangent_program
 from covector.jacobians.plan import BUDGET
 from covector.jacobians.run import run
@@ -174,8 +174,15 @@ def jacobian_of(
     program: Program, wrt: Input, arrays: dict[str, Array], extents: Extents, budget: int = BUDGET
 ) -> Jacobian:
     """The Jacobian of a program's output at arrays."""
+    found, shown, shape = _recipe(program, wrt, extents)
+    operator = Operator(program, wrt, arrays, dict(extents), arrays[wrt.name].shape, shape)
+    return Jacobian.of(found, arrays, extents, budget, operator, shown)
+
+
+@lru_cache(maxsize=256)
+def _recipe(program: Program, wrt: Input, extents: Extents) -> tuple[Recipe, Shown, tuple[int, ...]]:
+    """What is stored, how it is shown, and the shape of the output."""
     groups, terms = derived(program, wrt, extents)
     found = recipe(terms, groups, program.inputs, program.output.dtype, extents)
     shape = tuple(evaluate_extent(extent, dict(extents)) for extent in program.output.shape)
-    operator = Operator(program, wrt, arrays, dict(extents), arrays[wrt.name].shape, shape)
-    return Jacobian.of(found, arrays, extents, budget, operator, shown=(groups, joined(terms)))
+    return found, (groups, joined(terms)), shape

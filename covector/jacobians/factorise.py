@@ -149,12 +149,15 @@ def _elimination(index: Index, parts: Iterable[Part], sizes: Sizes) -> tuple[int
 
 
 def absorbed(parts: Iterable[Part], sizes: Sizes) -> list[Part]:
-    """The parts with each multiplied into the smallest other that has all of its indices."""
+    """The parts with each multiplied into the smallest other that has all of its indices, if possible into one that is
+    computed anyway: a read that stays as it is needs no memory, and may be common to several terms.
+    """
     waiting = sorted(parts, key=lambda part: sizes.of(part.over))
     done: list[Part] = []
     while waiting:
         part = waiting.pop(0)
-        home = next((other for other in waiting if part.over <= other.over and not other.fixed), None)
+        homes = [other for other in waiting if part.over <= other.over and not other.fixed]
+        home = min(homes, key=lambda other: isinstance(other.expr, Read), default=None)
         if home is None or part.fixed:
             done.append(part)
         else:

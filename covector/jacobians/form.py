@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from covector.calculus.rules import simplify
 from covector.ir import (
@@ -44,15 +44,25 @@ class Form:
     tensors: tuple[Input, ...]
     dtype: str
 
-    @property
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.groups, self.terms, self.tensors, self.dtype))
+
+    @cached_property
     def expr(self) -> Expr:
         """The element form."""
         return joined(self.terms)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recipe:
-    """A form, and the program whose inputs and outputs are its stored factors, each named in ``factors``."""
+    """A form, and the program whose inputs and outputs are its stored factors, each named in ``factors``.
+
+    A recipe is compared by identity: `recipe` gives the same one for the same terms.
+    """
 
     form: Form
     program: Program

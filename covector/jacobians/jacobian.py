@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 from typing import Any
 
@@ -17,7 +18,7 @@ from covector.jacobians import picture, products, solve, sparse
 from covector.jacobians.form import Extents, Form, Recipe, recipe, with_numbers
 from covector.jacobians.operator import Operator
 from covector.jacobians.plan import BUDGET, Plan, bytes_text, check_dense, plan_of
-from covector.jacobians.run import contiguous, run
+from covector.jacobians.run import Runner, contiguous, run, runner
 from covector.jacobians.show import element_text, latex_text
 from covector.jacobians.slices import Selection
 from covector.jacobians.structure import Structure, structure
@@ -28,6 +29,34 @@ from covector.run.reference import Array
 Shape = tuple[int, ...]
 Shown = tuple[Groups, Expr]
 """The element form as it is shown, in terms of the program that it comes from."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recipe for arrays of known sizes: the form with numbers in it, the plan, and how the factors come about.
+
+    ``given`` are factors that are inputs, with the input's name; ``computed`` those that the runner computes, in order.
+    """
+
+    form: Form
+    plan: Plan
+    runner: Runner
+    given: tuple[tuple[str, str], ...]
+    computed: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)
+def prepared(found: Recipe, extents: Extents, budget: int) -> Prepared:
+    """What every call of a recipe at arrays of these sizes needs."""
+    sizes = dict(extents)
+    own = dict(zip(found.factors, (tensor.name for tensor in found.form.tensors), strict=True))
+    return Prepared(
+        form=with_numbers(found.form, extents),
+        plan=plan_of(found, sizes, budget),
+        runner=runner(found.program, sizes),
+        given=tuple((name, tensor.name) for tensor, name in own.items() if isinstance(tensor, Input)),
+        computed=tuple(own[output] for output in found.program.outputs),
+    )
 
 
 class Jacobian:
@@ -52,7 +81,7 @@ class Jacobian:
         shown: Shown | None = None,
     ) -> None:
         self.form, self.arrays, self.plan, self._operator = form, dict(arrays), plan, operator
-        self._shown = shown or (form.groups, form.expr)
+        self._shown = shown
         self.output_shape, self.input_shape = self._shape(form.groups.outputs), self._shape(form.groups.inputs)
 
     @classmethod
@@ -66,20 +95,20 @@ class Jacobian:
         shown: Shown | None = None,
     ) -> Jacobian:
         """The Jacobian that a recipe makes of arrays; where its factors are over the budget, one by products."""
-        plan = plan_of(found, dict(extents), budget)
+        ready = prepared(found, extents, budget)
+        plan = ready.plan
         if plan.choice == "chunked":
             if operator is None:
                 message = (
                     f"the factors would take {bytes_text(plan.nbytes)}, more than the budget of {bytes_text(budget)}"
                 )
                 raise BudgetError(message, hint="multiply with vectors one after the other: J1 @ (J2 @ v)")
-            return cls(with_numbers(found.form, extents), {}, plan, operator, shown)
-        computed = dict(zip(found.program.outputs, run(found.program, arrays, dict(extents)), strict=True))
-        named = zip(found.form.tensors, found.factors, strict=True)
-        factors = {
-            own.name: arrays[tensor.name] if isinstance(tensor, Input) else computed[tensor] for own, tensor in named
-        }
-        return cls(with_numbers(found.form, extents), factors, plan, shown=shown)
+            return cls(ready.form, {}, plan, operator, shown)
+        factors = {own: arrays[name] for own, name in ready.given}
+        if ready.computed:
+            values = ready.runner.run(arrays, dict(extents))
+            factors.update(zip(ready.computed, values, strict=True))
+        return cls(ready.form, factors, plan, shown=shown)
 
     # What it is
 
@@ -106,11 +135,11 @@ class Jacobian:
     @property
     def element(self) -> str:
         """The element form, in the notation; what was computed from other Jacobians reads their factors F0, F1 …"""
-        return element_text(*self._shown)
+        return element_text(*(self._shown or (self.form.groups, self.form.expr)))
 
     def latex(self) -> str:
         """The element form with its cases, as LaTeX."""
-        return latex_text(*self._shown)
+        return latex_text(*(self._shown or (self.form.groups, self.form.expr)))
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"

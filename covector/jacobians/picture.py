@@ -25,6 +25,7 @@ SIDE = 480
 """The longer side of a picture, in pixels."""
 
 MARGIN = 28
+SHADES = 10
 POSITIVE, NEGATIVE, LINE = "#1f5fbf", "#c2452d", "#8a8f98"
 
 
@@ -78,13 +79,12 @@ def _caption(jacobian: Jacobian) -> str:
 
 
 def _squares(cells: Array, size: float) -> Iterator[str]:
-    for row, column in np.argwhere(cells):
-        value = float(cells[row, column])
-        colour = POSITIVE if value > 0 else NEGATIVE
-        yield (
-            f'<rect x="{column * size:.2f}" y="{row * size:.2f}" width="{size:.2f}" height="{size:.2f}" '
-            f'fill="{colour}" fill-opacity="{abs(value):.2f}"/>'
-        )
+    """A path for each colour and shade, in units of a cell."""
+    shades = np.rint(cells * SHADES).astype(int)
+    for shade in np.unique(shades[shades != 0]):
+        squares = "".join(f"M{column} {row}h1v1h-1z" for row, column in np.argwhere(shades == shade))
+        colour, opacity = POSITIVE if shade > 0 else NEGATIVE, abs(int(shade)) / SHADES
+        yield f'<path transform="scale({size:.4f})" fill="{colour}" fill-opacity="{opacity:g}" d="{squares}"/>'
 
 
 def _lines(jacobian: Jacobian, height: float, width: float) -> Iterator[str]:

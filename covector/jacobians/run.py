@@ -67,6 +67,11 @@ def _runner(program: Program, extents: tuple[tuple[str, int], ...]) -> Runner:
     return Runner(program, dict(extents))
 
 
+def runner(program: Program, extents: Mapping[str, int]) -> Runner:
+    """What runs a program, kept for the next time."""
+    return _runner(program, tuple(sorted(extents.items())))
+
+
 def run(program: Program, arrays: Mapping[str, Array], extents: Mapping[str, int]) -> list[Array]:
     """The values of the outputs of a program."""
-    return _runner(program, tuple(sorted(extents.items()))).run(arrays, extents)
+    return runner(program, extents).run(arrays, extents)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from covector.calculus.arithmetic import with_coefficient
 from covector.calculus.build import ADD, add, coefficient_of, delta_form, factors_of, is_apply, mul, total
@@ -43,6 +44,13 @@ class Term:
     brackets: tuple[Bracket, ...]
     factors: tuple[Expr, ...]
     bound: tuple[Index, ...] = ()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.coefficient, self.brackets, self.factors, self.bound))
 
     @property
     def expr(self) -> Expr:

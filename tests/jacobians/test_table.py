@@ -1,4 +1,4 @@
-"""Jacobians and Hessians of every operation of the table, dense and by their structure, as PyTorch and JAX have them."""
+"""Jacobians and Hessians of every operation of the table, dense and by structure, as PyTorch and JAX have them."""
 
 from __future__ import annotations
 
