@@ -178,7 +178,8 @@ class Session:
             return Contender(timed(run, self.effort), {"c": target})
 
         expected = (left if order[0] == "N" else left.T) @ (right if order[1] == "N" else right.T)
-        contenders: dict[str, Callable[[], Contender]] = {OWN: ours, **{of: partial(theirs, of) for of in (OPENBLAS, MKL)}}
+        contenders: dict[str, Callable[[], Contender]] = {OWN: ours}
+        contenders |= {of: partial(theirs, of) for of in (OPENBLAS, MKL)}
         return Row(name, name, contenders, work=Work(2.0 * rows * columns * inner), expected=lambda: {"c": expected})
 
     def convolution(self, images: int, channels: int, size: int) -> Row:
@@ -216,8 +217,7 @@ class Session:
             except ImportError:
                 raise Unavailable("PyTorch is not installed") from None
             torch.set_num_threads(self.count)
-            x, w, g: Any
-            x, w, g = (torch.from_numpy(arrays[key]) for key in "xwg")
+            x, w, g = map(torch.from_numpy, (arrays[key] for key in "xwg"))
             x.requires_grad_()
             w.requires_grad_()
 
@@ -229,7 +229,8 @@ class Session:
 
             def outcome() -> dict[str, Array]:
                 result = run()
-                return {"result": result.detach().numpy(), "image": x.grad.numpy(), "filter": w.grad.numpy()}
+                found: dict[str, Any] = {"result": result.detach(), "image": x.grad, "filter": w.grad}
+                return {what: tensor.numpy() for what, tensor in found.items()}
 
             return run, outcome
 

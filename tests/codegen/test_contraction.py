@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -217,7 +220,9 @@ def bias_relu(letter: str) -> Epilogue:
 )
 def test_an_epilogue_is_applied_once_to_every_result(at: str, orders: tuple[str, str, str]) -> None:
     letters = "bmk,nk->bmn" if "b" in orders[0] else "mk,kn->mn"
-    for (m, n, k), accumulate in itertools.product([(20, 10, 200), (33, 70, 900), (1, 1, 1), (4, 5, 0)], (False, True)):
+    for (m, n, k), accumulate in itertools.product(
+        [(20, 10, 200), (33, 70, 2100), (1, 1, 1), (4, 5, 0)], (False, True)
+    ):
         extents = {"b": 3, "m": m, "n": n, "k": k}
         compiled = build(contraction(letters, extents, "float32", orders, accumulate=accumulate), bias_relu(at))
         left, right, start = (random([extents[x] for x in o], "float32", s) for s, o in enumerate(orders))
@@ -265,3 +270,22 @@ def test_ranges_of_tiles_do_not_touch_each_other() -> None:
     compiled.function(*pointers, 2, tiles)
     compiled.function(*pointers, 0, 1)
     assert_close(goal, left.astype("f8") @ right, "float32")
+
+
+# Memory.
+
+
+GUARDED = """
+from tests.support.guarded import run
+run()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pages are protected as Linux does it")
+def test_nothing_outside_the_tensors_is_touched() -> None:
+    """A process of its own, in which the pages before and behind every tensor cannot be read."""
+    done = subprocess.run(
+        [sys.executable, "-c", GUARDED], check=False, capture_output=True, text=True, cwd=Path(__file__).parents[2]
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split()[-1] == "done"
