@@ -1,4 +1,4 @@
-"""Arrays of NumPy, PyTorch and JAX: there and back, and the gradients that PyTorch and JAX compute by themselves.
+"""Arrays of NumPy, PyTorch, JAX and covector: there and back, and the gradients that libraries compute themselves.
 
 PyTorch and JAX are imported when something of theirs is checked, and never otherwise.
 """
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from covector.checker.probes import LAYOUTS, arranged
 from covector.errors import CovectorError
+from covector.tensors.backward import grad
+from covector.tensors.creation import tensor
+from covector.tensors.tensor import Tensor
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -114,8 +117,24 @@ class Jax(Framework):
         return run
 
 
-NUMPY, TORCH, JAX = Framework(), Torch(), Jax()
-FRAMEWORKS: Mapping[str, Framework] = {"numpy": NUMPY, "torch": TORCH, "jax": JAX}
+class Tensors(Framework):
+    """Tensors of covector."""
+
+    name = "covector"
+    layouts = ("contiguous",)
+    has_own_gradients = True
+
+    def native(self, array: Array, layout: str = "contiguous") -> Any:
+        return tensor(arranged(array, layout))
+
+    def plain(self, value: Any) -> Array:
+        return super().plain(value.numpy() if isinstance(value, Tensor) else value)
+
+
+NUMPY, TORCH, JAX, TENSORS = Framework(), Torch(), Jax(), Tensors()
+FRAMEWORKS: Mapping[str, Framework] = {"numpy": NUMPY, "torch": TORCH, "jax": JAX, "covector": TENSORS}
+ROOTS: Mapping[str, Framework] = {"torch": TORCH, "jax": JAX, "jaxlib": JAX}
+"""The libraries by the first part of the names of their modules."""
 
 
 def framework_of(*things: Any) -> Framework:
@@ -129,9 +148,8 @@ def framework_of(*things: Any) -> Framework:
 def _framework(thing: Any) -> Framework | None:
     kinds = thing.__mro__ if isinstance(thing, type) else type(thing).__mro__
     for kind in kinds:
-        root = kind.__module__.partition(".")[0]
-        if root in ("torch", "jax", "jaxlib"):
-            return TORCH if root == "torch" else JAX
+        if (found := _of_module(kind.__module__)) is not None:
+            return found
     function = getattr(thing, "__wrapped__", thing)
     function = getattr(function, "__func__", function)
     code = getattr(function, "__code__", None)
@@ -140,6 +158,13 @@ def _framework(thing: Any) -> Framework | None:
     held = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
     inner = (_framework(value) for value in (*(function.__defaults__ or ()), *held) if value is not thing)
     return _used(code, function.__globals__) or next((found for found in inner if found is not None), None)
+
+
+def _of_module(name: str) -> Framework | None:
+    """The library that a module belongs to; of covector, what is about tensors."""
+    if name == "covector" or name.startswith(("covector.tensors", "covector.nn")):
+        return TENSORS
+    return ROOTS.get(name.partition(".")[0])
 
 
 def _is_filled(cell: Any) -> bool:
@@ -157,9 +182,8 @@ def _used(code: CodeType, names: Mapping[str, Any]) -> Framework | None:
         module = (
             getattr(value, "__name__", "") if isinstance(value, type(sys)) else getattr(value, "__module__", "") or ""
         )
-        root = str(module).partition(".")[0]
-        if root in ("torch", "jax"):
-            return TORCH if root == "torch" else JAX
+        if (found := _of_module(str(module))) is not None:
+            return found
     for constant in code.co_consts:
         if isinstance(constant, CodeType) and (found := _used(constant, names)) is not None:
             return found
@@ -197,7 +221,7 @@ class Returned:
 
 @dataclass
 class OwnGradients:
-    """A PyTorch or JAX function of named arrays whose own backward is looked at.
+    """A function of named arrays whose own backward is looked at: of PyTorch, JAX or covector.
 
     ``of`` is what the user gave, ``names`` its inputs in order, ``floats`` those that have gradients.
     """
@@ -240,6 +264,8 @@ class OwnGradients:
         """The outputs, and the gradients that the library computes for the cotangents."""
         if self.framework is JAX:
             return self._jax(arrays, cotangents)
+        if self.framework is TENSORS:
+            return self._tensors(arrays, cotangents, create_graph)
         return self._torch(arrays, cotangents, create_graph)
 
     def _jax(self, arrays: Mapping[str, Any], cotangents: Sequence[Any]) -> Returned:
@@ -265,6 +291,19 @@ class OwnGradients:
         out, pull = jax.vjp(of_floats, *(arrays[name] for name in self.floats))
         seed = type(out)(cotangents) if isinstance(out, (tuple, list)) else cotangents[0]
         return as_list(out), dict(zip(self.floats, pull(seed), strict=True))
+
+    def _tensors(self, arrays: Mapping[str, Any], cotangents: Sequence[Any], create_graph: bool) -> Returned:
+        """The outputs and the gradients that covector computes for its own tensors."""
+        leaves = {name: arrays[name] if create_graph else arrays[name].detach() for name in self.names}
+        for name in self.floats:
+            leaves[name].requires_grad_()
+        outputs = as_list(self.of(*(leaves[name] for name in self.names)))
+        pairs = [(o, g) for o, g in zip(outputs, cotangents, strict=True) if o.requires_grad]
+        if not pairs:
+            return Returned(outputs, dict.fromkeys(self.floats))
+        heads, seeds = [o for o, _ in pairs], [g for _, g in pairs]
+        found = grad(heads, [leaves[name] for name in self.floats], seeds, create_graph, allow_unused=True)
+        return Returned(outputs, dict(zip(self.floats, found, strict=True)))
 
     def _torch(self, arrays: Mapping[str, Any], cotangents: Sequence[Any], create_graph: bool) -> Returned:
         import torch

@@ -36,6 +36,9 @@ from covector.ir import Program
 
 Source = str | Program | Derivation
 
+SECOND_ORDER_SIZES = 3
+"""Sizes at which the backward of the backward is checked."""
+
 
 def check_function(
     backward: Any = None,
@@ -53,12 +56,13 @@ def check_function(
 ) -> Verdict:
     """Check a backward function against its forward, at many shapes, dtypes, layouts and cotangents.
 
-    ``of`` is the forward: a program of covector (the truth is derived), or a function on NumPy, PyTorch or JAX arrays
-    (the truth is numeric, in float64). ``backward`` is hand-written, called as ``signature`` says (``"x, weight,
-    grad_output"``) or as the names of its parameters say, and returns gradients in the order of the inputs or by name.
-    A PyTorch ``autograd.Function`` or module, or a JAX function with a custom rule, brings its own: give it alone, or
-    as ``backward`` of a program. ``inputs`` describes the inputs, by name or in order: ``"M infs"``, ``"... D
-    positive"``, ``"N int<V"``, a tuple of sizes, an array to start from, or a function of a random generator.
+    ``of`` is the forward: a program of covector (the truth is derived), or a function on NumPy arrays, on tensors of
+    covector or PyTorch, or on JAX arrays (the truth is numeric, in float64). ``backward`` is hand-written, called as
+    ``signature`` says (``"x, weight, grad_output"``) or as the names of its parameters say, and returns gradients in
+    the order of the inputs or by name. A PyTorch ``autograd.Function`` or module, a JAX function with a custom rule, or
+    a function on tensors of covector brings its own: give it alone, or the first three as ``backward`` of a program.
+    ``inputs`` describes the inputs, by name or in order: ``"M infs"``, ``"... D positive"``, ``"N int<V"``, a tuple of
+    sizes, an array to start from, or a function of a random generator.
 
     Gives *wrong* with the input, the coordinates, the likely cause and a small counterexample; *agrees* with how far it
     was tried; *not understood* where it cannot be called. Raises nothing for what the functions do.
@@ -101,7 +105,7 @@ def prepare(
     wanted = _wanted(given, wrt)
     if own is not None:
         if library is NUMPY:
-            hint = "give both: check_function(backward, of=forward, inputs=…), or say framework='torch' or 'jax'"
+            hint = "give both, backward and of=forward, or say framework='torch', 'jax' or 'covector'"
             raise NotationError(f"{_name(own)} has no backward of its own", hint=hint)
         return _own_subject(own, of if derived else None, library, given, wanted)
     return _written_subject(backward, of, library, given, wanted, signature)
@@ -257,13 +261,29 @@ def _examination(found: Prepared, options: Options) -> Examination:
 
 
 def _second_order(name: str, found: Prepared, options: Options, first: Verdict) -> Verdict:
-    """The check of the backward of the backward, at one size of every symbol, for what has one."""
-    subject, claim = found
-    if not isinstance(claim, Own):
-        raise NotationError("second order is checked where PyTorch or JAX can differentiate the backward")
+    """The check of the backward of the backward, at a few sizes, for what has one."""
+    if not isinstance(found[1], Own):
+        raise NotationError("second order is checked where PyTorch, JAX or covector can differentiate the backward")
     examination = _examination(found, options)
-    points = (examination.point(number) for number in range(len(examination.probes)))
-    point = next(point for point in points if not isinstance(point, str))
+    tried: dict[tuple[tuple[int, ...], ...], Point] = {}
+    for number in range(len(examination.probes)):
+        point = examination.point(number)
+        if not isinstance(point, str) and all(array.size for array in point.arrays.values()):
+            tried.setdefault(tuple(array.shape for array in point.arrays.values()), point)
+        if len(tried) == SECOND_ORDER_SIZES:
+            break
+    verdict = first
+    for point in tried.values():
+        verdict = _second_order_at(point, name, found, options, verdict)
+        if not verdict:
+            return verdict
+    return verdict
+
+
+def _second_order_at(point: Point, name: str, found: Prepared, options: Options, first: Verdict) -> Verdict:
+    """The check of the backward of the backward at the sizes of one point."""
+    subject, claim = found
+    assert isinstance(claim, Own)
     specs = tuple(_sized(spec, point) for spec in subject.inputs.specs)
     names = tuple(f"cotangent{k}" if k else "cotangent" for k in range(len(point.outputs)))
     seeds = tuple(Spec(n, tuple(map(str, o.shape))) for n, o in zip(names, point.outputs, strict=True))

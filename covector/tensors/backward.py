@@ -184,7 +184,7 @@ class Pass:
         mask = 0
         for at, place in enumerate(adjoint.arguments):
             if place == SEED:
-                depends = cotangent is not None and cotangent.mask > 0
+                depends = cotangent is not None and _depends(cotangent)
             else:
                 depends = place == OUTPUT or bool(node.mask >> place & 1)
             mask |= depends << at
@@ -195,9 +195,14 @@ class Pass:
         if node in self.cotangents:
             before = before or _ones(node)
             entry = resolve("add", (node.kind, node.kind))
-            mask = (before.mask > 0) | (cotangent.mask > 0) << 1 if create_graph else 0
+            mask = _depends(before) | _depends(cotangent) << 1 if create_graph else 0
             cotangent = record(entry, (before, cotangent), mask)[0]
         self.cotangents[node] = cotangent
+
+
+def _depends(node: Node) -> bool:
+    """Whether a gradient is wanted for a node: it is a leaf that gathers one, or was computed from such leaves."""
+    return node.mask > 0 or node.owner is not None
 
 
 def recorded(roots: Sequence[Node]) -> list[Node]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import covector as cv
 from covector.checker.functions import check_function
 from covector.checker.functions_inputs import extent_value, read_inputs
 from covector.checker.functions_signature import signature_of
@@ -317,3 +318,31 @@ def test_custom_rules_of_jax() -> None:
     verdict = check_function(sine, inputs={"x": (2, 3)})
     assert verdict.cause is not None
     assert verdict.cause.name == "factor 2"
+
+
+def test_tensors_of_covector() -> None:
+    inputs = {"x": "M I", "w": "O I", "b": "O"}
+
+    def layer(x: Any, w: Any, b: Any) -> Any:
+        return cv.tanh(x @ w.transpose(0, 1) + b)
+
+    own = check_function(None, of=layer, inputs=inputs)
+    assert own.verdict == "agrees", str(own)
+    assert check_function(None, of=layer, inputs=inputs, order=2).verdict == "agrees"
+
+    def backward(x: Any, w: Any, b: Any, grad_output: Any) -> Any:
+        d = grad_output * (1 - cv.tanh(x @ w.transpose(0, 1) + b) ** 2)
+        return d @ w, d.transpose(0, 1) @ x, d.sum(0)
+
+    program = "z = x @ w.T + b; y = tanh(z)"
+    for of in (layer, program):
+        assert check_function(backward, of=of, inputs=inputs).verdict == "agrees"
+    assert check_function(layer, of=program, inputs=inputs).verdict == "not understood"  # a forward is no backward
+
+    def forgetful(x: Any, w: Any, b: Any, grad_output: Any) -> Any:
+        dx, dw, _ = backward(x, w, b, grad_output)
+        return dx, dw, grad_output * (1 - cv.tanh(x @ w.transpose(0, 1) + b) ** 2)
+
+    verdict = check_function(forgetful, of=layer, inputs=inputs)
+    assert verdict.cause is not None
+    assert verdict.cause.name == "missing sum over the batch"
