@@ -1,4 +1,4 @@
-"""The other libraries, each imported when it is first wanted, with the threads of the run; or why it is not there."""
+"""The libraries, each imported when it is first wanted, with the threads of the run; or why it is not there."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ def torch() -> Any:
         raise Unavailable("PyTorch is not installed") from None
     found.set_num_threads(chosen())
     return found
+
+
+@cache
+def covector() -> Any:
+    """covector, with all that a training step needs of it, which it otherwise imports when it is first used."""
+    for name in ("nn", "optim", "tensors.jit"):
+        importlib.import_module(f"covector.{name}")
+    return importlib.import_module("covector")
 
 
 @cache

@@ -19,7 +19,7 @@ from benchmarks.measure import Effort
 from benchmarks.record import COMPILED, EAGER, JAX, JIT, NUMPY, TORCH
 
 MAKERS = {JIT: jitted, EAGER: eager, TORCH: torch, COMPILED: compiled, JAX: jax, NUMPY: numpy}
-LIBRARIES = {TORCH: peers.torch, COMPILED: peers.compiler, JAX: peers.jax}
+LIBRARIES = {TORCH: peers.torch, COMPILED: peers.compiler, JAX: peers.jax, JIT: peers.covector, EAGER: peers.covector}
 SMALL, LARGE, TINY = Model((784, 512, 256, 10), 128), Model((784, 2048, 2048, 10), 512), Model((4, 1), 2)
 ONCE = Effort(rounds=1, block=0.0)
 
