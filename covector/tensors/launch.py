@@ -12,9 +12,9 @@ import numpy as np
 
 from covector.errors import BoundsError, JitError
 from covector.ir import Compute
-from covector.native.memory import address, aligned_empty
+from covector.native.memory import ALIGNMENT, LARGE, address, aligned_empty
 from covector.run.extents import evaluate_extent
-from covector.tensors.dtypes import NUMPY
+from covector.tensors.dtypes import NUMPY, kind_of
 from covector.tensors.node import ABSENT, Node
 from covector.tensors.programs import Compiled
 
@@ -39,11 +39,12 @@ class Launch:
         self._first_number = address(room)
         # The numbers among the inputs, each in eight bytes of its own, as numbers of any dtype.
         self._numbers = {name: room.view(dtype)[:: 8 // dtype.itemsize] for name, dtype in NUMPY.items()}
-        self._made: list[tuple[int, tuple[int, ...], np.dtype[Any]]] = []
+        self._made: list[tuple[int, tuple[int, ...], np.dtype[Any], int]] = []
         for output in executable.program.outputs:
             home = compiled.linked.in_place.get(output) if isinstance(output, Compute) else None
             shape = tuple(evaluate_extent(extent, self.extents) for extent in output.shape)
-            self._made.append((-1 if home is None else inputs.index(home), shape, NUMPY[output.dtype]))
+            size = kind_of(shape, output.dtype).nbytes
+            self._made.append((-1 if home is None else inputs.index(home), shape, NUMPY[output.dtype], size))
 
     def __call__(self, nodes: Sequence[Node]) -> tuple[list[Any], list[int]]:
         """The results for the leaves that are the inputs, and their addresses; each leaf keeps its own."""
@@ -57,13 +58,14 @@ class Launch:
         if 0 in addresses:
             self._find(nodes, addresses)
         results = []
-        for home, shape, dtype in self._made:
+        for home, shape, dtype, size in self._made:
             if home >= 0:
                 results.append(nodes[home].data)
                 addresses.append(addresses[home])
             else:
-                results.append(aligned_empty(shape, dtype))
-                addresses.append(address(results[-1]))
+                array, place = fresh(shape, dtype, size)
+                results.append(array)
+                addresses.append(place)
         start = perf_counter()
         if code.call(addresses, self.extents):
             self._fail(nodes)
@@ -91,6 +93,17 @@ class Launch:
             "index out of bounds: a position that is data lies outside the tensor that is read there",
             hint="look at the indices, which must be at least 0 and less than the extent",
         )
+
+
+def fresh(shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> tuple[Any, int]:
+    """An array of so many bytes that starts at a multiple of 64, and its address."""
+    if not 0 < size < LARGE:
+        array: Any = aligned_empty(shape, dtype)
+        return array, address(array)
+    raw: Any = np.empty(size + ALIGNMENT, np.uint8)
+    start = raw.__array_interface__["data"][0]
+    skip = -start % ALIGNMENT
+    return np.ndarray(shape, dtype, raw, skip), start + skip
 
 
 def array_of(node: Node) -> Any:
