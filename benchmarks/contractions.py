@@ -69,7 +69,7 @@ def own(source: str, arrays: Mapping[str, Array], threads: ThreadPoolExecutor | 
     started = time.process_time()
     module = Module(jit.host().target)
     kernel = contraction_kernel(module, "kernel", spec)
-    code = jit.Code(jit.object_code(module.text()), "kernel")
+    code = jit.Code(jit.object_code(module.text()), ["kernel"])
     compiled = time.process_time() - started
     function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, ctypes.c_int64, ctypes.c_int64)(code.address("kernel"))
     target = aligned_empty([evaluate_extent(extent, {}) for extent in product.target.shape], NUMPY[spec.dtype])

@@ -313,9 +313,9 @@ class Builder:
         bits = self.pointer(f"bitcast {condition} to i{condition.width}")
         return self.instruction(f"icmp ne i{condition.width} {bits}, 0", "bool")
 
-    def lanes(self, width: int, dtype: str = "int64") -> Value:
-        """The numbers of the lanes: 0, 1, 2, …"""
-        numbers = ", ".join(f"{REGISTER[dtype]} {lane}" for lane in range(width))
+    def lanes(self, width: int, dtype: str = "int64", step: int = 1) -> Value:
+        """The numbers of the lanes, times a step: 0, 1, 2, …"""
+        numbers = ", ".join(f"{REGISTER[dtype]} {lane * step}" for lane in range(width))
         return Value(self, f"<{numbers}>", dtype, width)
 
     # Memory

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -179,22 +179,22 @@ class Expressions:
         return self.known[key]
 
     def _integer(self, form: Affine) -> Value:
-        terms = []
-        for monomial, coefficient in form.terms:
-            factors = sorted((self.atom(atom) for atom in monomial), key=lambda value: value.width)
-            if coefficient != 1:
-                factors.insert(0, self.builder.constant(coefficient, "int64"))
-            product = factors[0]
-            for factor in factors[1:]:
-                product = product * factor
-            terms.append(product)
+        moves = slope(form, self.vector) if self.vector is not None and self._lane is _EVERY_LANE else None
+        if moves is not None and moves.is_constant and moves.constant and self.width > 1:
+            # What the first lane has, and a constant for each of the others.
+            first, steps = self.first(form), self.builder.lanes(self.width, "int64", moves.constant)
+            return self.builder.widen(first, self.width) + steps
+        terms = [self._term(monomial, coefficient) for monomial, coefficient in form.terms]
         terms.sort(key=lambda value: value.width)
         if form.constant or not terms:
             terms.insert(0, self.builder.constant(form.constant, "int64"))
-        total = terms[0]
-        for term in terms[1:]:
-            total = total + term
-        return total
+        return reduce(lambda a, b: a + b, terms)
+
+    def _term(self, monomial: tuple[Node, ...], coefficient: int) -> Value:
+        factors = sorted((self.atom(atom) for atom in monomial), key=lambda value: value.width)
+        if coefficient != 1:
+            factors.insert(0, self.builder.constant(coefficient, "int64"))
+        return reduce(lambda a, b: a * b, factors)
 
     def atom(self, atom: Node) -> Value:
         """The value of an atom of an integer expression."""
@@ -352,7 +352,7 @@ def _number_of(expr: Expr) -> Number | None:
     return int(result) if whole else float(result)
 
 
-def _wide(number: bool | float | Fraction) -> Any:
+def _wide(number: Number) -> Any:
     whole = not isinstance(number, float) and number == int(number) and abs(float(number)) < 2**31
     return np.int64(int(number)) if whole else np.float64(float(number))
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Literal as OneOf
 
 from covector.errors import CovectorError, nearest
-from covector.native import jit
 
 Choice = OneOf["auto", "own", "openblas", "mkl"]
 
@@ -58,15 +58,11 @@ def choose(choice: Choice) -> None:
     SETTINGS.choice = choice
 
 
-def link() -> bool:
-    """Whether products are left to a library; its symbols are known to the code that is loaded then."""
+def link() -> Mapping[str, int]:
+    """The addresses of the matrix products of the library that was chosen; nothing where products are our own."""
     loader = _LOADERS.get(SETTINGS.choice)
     library = loader() if loader else None
-    if library is None:
-        return False
-    for name, address in library.addresses.items():
-        jit.add_symbol(name, address)
-    return True
+    return library.addresses if library is not None else {}
 
 
 @cache

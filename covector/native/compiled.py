@@ -10,7 +10,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from covector import __version__
 from covector.codegen.emit import ENTRY, emit_with_layout
 from covector.errors import ShapeError
 from covector.ir import Affine, Compute, Program, Reduce, walk
@@ -26,7 +25,7 @@ from covector.schedule.plan import Plan
 def object_code(text: str) -> bytes:
     """The object code of a text: from the cache, or made and kept there."""
     here = jit.host()
-    key = key_of(text, here.name, here.features, jit.version(), __version__)
+    key = key_of(text, here.name, here.features, jit.version())
     code = cache().get(key)
     if code is None:
         code = jit.object_code(text)
@@ -57,13 +56,13 @@ class Compiled:
     """A plan as machine code; it may be called from any number of Python threads at once."""
 
     def __init__(self, planned: Plan, program: Program) -> None:
-        emitted = emit_with_layout(planned, jit.host().target, blas.link())
+        library = blas.link()
+        emitted = emit_with_layout(planned, jit.host().target, bool(library))
         self.layout, self.parallel = emitted.layout, emitted.is_parallel
         self.table = self.layout.table
         self.explanation: Explanation = explanation_of(planned, emitted)
         self.never_empty = _never_empty(program)
-        POOL.link()
-        self.code = jit.Code(object_code(emitted.text), ENTRY)
+        self.code = jit.Code(object_code(emitted.text), (ENTRY,), {**library, **POOL.link()})
         self.function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.code.address(ENTRY))
         self.frames: deque[Frame] = deque()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -85,20 +86,17 @@ def _linker() -> llvm.LLJIT:
 
 
 _NUMBERS = count()
-_SYMBOLS: dict[str, int] = {}
-
-
-def add_symbol(name: str, address: int) -> None:
-    """Let code that is loaded from now on call a function by name."""
-    _SYMBOLS[name] = address
 
 
 class Code:
-    """An object file in memory, linked with the symbols that are known; it stays as long as this object does."""
+    """An object file in memory; it stays there as long as this object does.
 
-    def __init__(self, code: bytes, *exported: str) -> None:
+    ``imported`` are the addresses of functions that it calls, beside those that the process has anyway.
+    """
+
+    def __init__(self, code: bytes, exported: Iterable[str], imported: Mapping[str, int] | None = None) -> None:
         library = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
-        for name, known in _SYMBOLS.items():
+        for name, known in (imported or {}).items():
             library.import_symbol(name, known)
         for name in exported:
             library.export_symbol(name)

@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from covector.codegen.denormals import flushing
@@ -28,8 +29,11 @@ SPINS = 600
 FUTEX = {"x86_64": 202, "aarch64": 98}
 """The number of the system call that puts a thread to sleep and wakes it, by architecture."""
 
-FUNCTIONS = ("covector_fork", "covector_threads", "covector_work", "covector_stop")
-"""What the code of the pool defines."""
+CALLED = ("covector_fork", "covector_threads")
+"""What the code of programs calls."""
+
+OWN = ("covector_work", "covector_stop")
+"""What the pool itself calls."""
 
 _PAUSE = {
     "x86_64": ("declare void @llvm.x86.sse2.pause()", "call void @llvm.x86.sse2.pause()"),
@@ -42,8 +46,31 @@ def has_futex() -> bool:
     return sys.platform == "linux" and platform.machine() in FUTEX
 
 
+_ALONE = """
+define i64 @covector_threads(ptr %pool) {
+  ret i64 1
+}
+
+define void @covector_fork(ptr %pool, ptr %code, ptr %table, i64 %threads) {
+  call void %code(ptr %table, i64 0, i64 1)
+  ret void
+}
+
+define void @covector_work(ptr %pool, i64 %thread) {
+  ret void
+}
+
+define void @covector_stop(ptr %pool) {
+  ret void
+}
+"""
+"""The code where threads cannot wait as the pool has it: everything runs in the calling thread."""
+
+
 def _source() -> str:
-    """The code of the pool; without futex it only ever runs in the calling thread."""
+    """The code of the pool."""
+    if not has_futex():
+        return _ALONE
     machine = platform.machine()
     declaration, pause = _PAUSE.get(machine, ("", ""))
     wait = f"call i64 (i64, ...) @syscall(i64 {FUTEX.get(machine, 0)}, ptr %pool, i32 128, i32 %last, ptr null)"
@@ -230,14 +257,12 @@ class Pool:
             self.threads = count if has_futex() else 1
             self._stop()
 
-    def link(self) -> None:
-        """Make the functions of the pool known to code that is loaded."""
+    def link(self) -> Mapping[str, int]:
+        """The addresses of the functions that code calls to share its loops out."""
         with self._lock:
             if self._code is None:
-                code = jit.Code(jit.object_code(_source()), *FUNCTIONS)
-                for name in FUNCTIONS:
-                    jit.add_symbol(name, code.address(name))
-                self._code = code
+                self._code = jit.Code(jit.object_code(_source()), (*CALLED, *OWN))
+            return {name: self._code.address(name) for name in CALLED}
 
     def start(self) -> tuple[int, int]:
         """The state with the workers started, unless they are there."""

@@ -66,7 +66,7 @@ def run_plan(
     POOL.set_threads(threads)
     try:
         handle, count = POOL.start()
-        code = jit.Code(jit.object_code(emitted.text), ENTRY)
+        code = jit.Code(jit.object_code(emitted.text), (ENTRY,), POOL.link())
         results: list[Any] = []
         for made in plan.program.outputs:
             home = plan.in_place.get(made)  # type: ignore[arg-type]

@@ -46,7 +46,7 @@ def compiled(
     """A scalar function of arrays of any size; the widest vectors unless a width is given."""
     target = target or jit.host().target
     width = width or target.lanes(dtype)
-    code = jit.Code(jit.object_code(function_code(name, dtype, width, count, target)), "apply")
+    code = jit.Code(jit.object_code(function_code(name, dtype, width, count, target)), ["apply"])
     run = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (count + 1), ctypes.c_int64)(code.address("apply"))
 
     def apply(*arrays: np.ndarray) -> np.ndarray:

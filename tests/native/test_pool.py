@@ -14,6 +14,7 @@ import pytest
 
 from covector.errors import CovectorError
 from covector.frontend import read_program
+from covector.native import compiled, pool
 from covector.native.engine import Executable, compile_program
 from covector.native.pool import POOL, has_futex
 
@@ -105,3 +106,14 @@ def test_it_ends_with_the_process() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60)
     assert answer.stdout.strip() == f"{SIZE}.0"
+
+
+def test_where_threads_cannot_wait_everything_runs_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "has_futex", lambda: False)
+    alone = pool.Pool()
+    alone.set_threads(4)
+    assert alone.threads == 1
+    assert alone.start() == (0, 1)
+    monkeypatch.setattr(compiled, "POOL", alone)
+    x = np.linspace(-1, 1, SIZE)
+    assert right(total().run([x])[0], x)
