@@ -15,8 +15,18 @@ from covector.frontend.arrays import Array
 from covector.frontend.axes import permute, swap_last
 from covector.frontend.elementwise import ONE, broadcast, elementwise, literal, number, positions_in, select
 from covector.frontend.lazy import Trace, is_view
-from covector.ir import Affine, Apply, Expr, Index, Literal, Read, Reduce, Select, as_affine, floor_div, modulo
-from covector.ir.element import dtype
+from covector.ir import (
+    Affine,
+    Apply,
+    Expr,
+    Index,
+    Literal,
+    Reduce,
+    Select,
+    as_affine,
+    floor_div,
+    modulo,
+)
 from covector.ops import SCALARS
 
 Extents = list[Affine]
@@ -296,11 +306,6 @@ def is_finite(_: Trace, arrays: list[Array], __: Extents, ___: Params) -> Array:
     return arrays[0].make(arrays[0].indices, Apply(_LT, (elementwise("abs", arrays[0]).body, Literal(float("inf")))))
 
 
-def truth(_: Trace, arrays: list[Array], __: Extents, ___: Params) -> Array:
-    """Whether elements are not 0."""
-    return elementwise("ne", arrays[0], 0) if dtype(arrays[0].body) != "bool" else arrays[0]
-
-
 BUILDERS: dict[str, Any] = {
     "cast": same,
     "copy": same,
@@ -328,8 +333,5 @@ BUILDERS: dict[str, Any] = {
     "isnan": is_nan,
     "isinf": is_infinite,
     "isfinite": is_finite,
-    "truth": truth,
 }
 """The builders by the name of their operation."""
-
-__all__ = ["BUILDERS", "Read"]

@@ -14,13 +14,14 @@ from typing import Any
 from covector.calculus.build import factors_of, mul
 from covector.calculus.reverse import gradients
 from covector.errors import CovectorError
-from covector.frontend.arrays import Array, array_of
-from covector.frontend.lazy import Trace, read
+from covector.frontend.arrays import array_of
+from covector.frontend.lazy import Trace
 from covector.ir import Affine, Compute, Input, Program, Read, Symbol, Tensor, as_affine, is_float
 from covector.ir.tensor import program_of
 from covector.run.extents import evaluate_extent
 from covector.tensors.dtypes import Kind, kind_of
 from covector.tensors.instantiate import Instantiation
+from covector.tensors.rounding import as_type, recast
 from covector.tensors.table import Recipe, recipe_of
 
 OUTPUT, SEED = -1, -2
@@ -223,17 +224,5 @@ def _traced(
     results = made if isinstance(made, tuple) else (made,)
     outputs = [trace.state(trace.unique(name.strip("_")), result.indices, result.body) for result in results]
     if recipe.cast:
-        outputs = [_recast(trace, output, dict(params)["dtype"]) for output in outputs]
+        outputs = [recast(trace, output, dict(params)["dtype"]) for output in outputs]
     return program_of(outputs, inputs)
-
-
-def as_type(array: Array, dtype: str) -> Array:
-    """An array with its elements of another dtype."""
-    statement = array.trace.state(array.trace.unique("cast"), array.indices, array.body)
-    return read(array, _recast(array.trace, statement, dtype))
-
-
-def _recast(trace: Trace, statement: Compute, dtype: str) -> Compute:
-    recast = Compute(statement.name, statement.indices, statement.body, dtype)
-    trace.statements[-1] = recast
-    return recast

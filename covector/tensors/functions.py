@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from covector.errors import DtypeError
+from covector.errors import CovectorError, DtypeError
 from covector.ops import OPERATIONS, SCALARS
 from covector.tensors.call import require_float
-from covector.tensors.dtypes import as_dtype
+from covector.tensors.dtypes import Dtype, as_dtype
 from covector.tensors.operators import power
 from covector.tensors.tensor import Operand, Tensor, as_tensor, binary, call, unary
 
@@ -49,7 +49,7 @@ def scalar_function(name: str, called: str | None = None) -> Function:
     name = called if called.startswith("logical") else name
     if len(record.parameters) == 1:
         return plain(name, record.doc, called)
-    return _named(lambda a, b: _two(name, a, b), called, record.doc)
+    return two(name, record.doc, called)
 
 
 def _two(name: str, a: Operand, b: Operand) -> Tensor:
@@ -112,6 +112,11 @@ def plain(name: str, doc: str, called: str | None = None) -> Function:
         return unary(name, x if isinstance(x, Tensor) else as_tensor(x))
 
     return _named(apply, called or name, doc)
+
+
+def two(name: str, doc: str, called: str | None = None) -> Function:
+    """The function that an operation on two operands is."""
+    return _named(lambda a, b: _two(name, a, b), called or name, doc)
 
 
 def gt(a: Operand, b: Operand) -> Tensor:
@@ -263,6 +268,25 @@ def astype(x: Tensor, dtype: Any) -> Tensor:
     """
     name = str(as_dtype(dtype))
     return x if x.dtype == name else unary("cast", x, (("dtype", name),))
+
+
+def to(x: Tensor, target: Any) -> Tensor:
+    """A tensor in another dtype, or on a device, of which there is one: the processor.
+
+    >>> import covector as cv
+    >>> cv.ones(1).to("cpu").to(cv.float64).dtype
+    covector.float64
+    """
+    if isinstance(target, Tensor):
+        return astype(x, target.dtype)
+    if not isinstance(target, Dtype) and isinstance(target, str) and target.partition(":")[0] in _DEVICES:
+        if target != "cpu":
+            raise CovectorError(f"there is no device {target!r}", hint="tensors are on the processor, 'cpu'")
+        return x
+    return astype(x, target)
+
+
+_DEVICES = ("cpu", "cuda", "gpu", "mps", "xpu", "tpu")
 
 
 @pytorch_names

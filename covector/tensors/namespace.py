@@ -10,6 +10,7 @@ from covector.tensors import (
     backward,
     creation,
     explain,
+    functional,
     functions,
     indexing,
     jit,
@@ -51,12 +52,17 @@ FUNCTIONS: dict[str, Function] = {
     "isnan": functions.plain("isnan", "Whether elements are NaN."),
     "isinf": functions.plain("isinf", "Whether elements are infinite."),
     "isfinite": functions.plain("isfinite", "Whether elements are neither NaN nor infinite."),
+    "floor": functions.plain("floor", "The largest whole number that is not above each element."),
+    "ceil": functions.plain("ceil", "The smallest whole number that is not below each element."),
+    "round": functions.plain("round", "The nearest whole number to each element; half way, the even one."),
+    "floor_divide": functions.two("floor_divide", "The quotients of a and b rounded down."),
+    "remainder": functions.two("remainder", "What is left of a after whole multiples of b, with the sign of b."),
     "square": functions.plain("square", "The square of each element."),
     **{
         function.__name__: function
         for function in (
             *(functions.var, functions.std, functions.norm, functions.matmul, functions.einsum, functions.where),
-            *(functions.clip, functions.tensordot, functions.astype, functions.gt, functions.ge),
+            *(functions.clip, functions.tensordot, functions.astype, functions.to, functions.gt, functions.ge),
             *(shapes.reshape, shapes.permute, shapes.transpose, shapes.flatten, shapes.unsqueeze, shapes.squeeze),
             *(shapes.broadcast_to, shapes.concat, shapes.stack, shapes.split, shapes.chunk, shapes.pad, shapes.flip),
             *(shapes.roll, shapes.tril, shapes.triu),
@@ -100,7 +106,6 @@ _ALIASES = {
     "subtract": "sub",
     "take_along_axis": "take_along",
     "take_along_dim": "take_along",
-    "to": "astype",
     "true_divide": "div",
     "view": "reshape",
 }
@@ -120,6 +125,8 @@ CREATORS: dict[str, Function] = {
             backward.enable_grad,
             jit.jit,
             explain.explain,
+            functional.grad,
+            functional.value_and_grad,
         ),
     )
 }
@@ -142,6 +149,9 @@ _METHODS: dict[str, Any] = {
     "zero_": update.zero_,
     "clone": update.clone,
     "data": property(lambda self: self.detach(), update.set_data, doc="The values without a gradient; assignable."),
+    "device": property(lambda self: "cpu", doc="Where the tensor is: always the processor."),
+    **{f"{name}_": update.in_place(FUNCTIONS[name]) for name in ("add", "sub", "mul", "div", "pow")},
+    **{f"__i{name}__": update.in_place(getattr(Tensor, f"__{name}__")) for name in operators.IN_PLACE},
     "__getitem__": indexing.get,
     "__setitem__": indexing.put,
     "__repr__": show.text,

@@ -12,10 +12,15 @@ _BINARY = {
     "sub": "sub",
     "mul": "mul",
     "truediv": "div",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "xor": "ne",
     "matmul": "matmul",
     "and": "logical_and",
     "or": "logical_or",
 }
+IN_PLACE = (*_BINARY, "pow")
+"""Operators of which there is one that updates its first operand, such as ``+=``."""
 _COMPARISONS = ("eq", "ne", "lt", "le")
 _MIRRORED = {"gt": "lt", "ge": "le"}
 

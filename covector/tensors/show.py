@@ -80,5 +80,7 @@ def _float_formatter(values: Any) -> Any:
     def write(value: float) -> str:
         return pattern.format(value) if np.isfinite(value) else str(float(value))
 
-    width = max((len(write(value)) for value in shown), default=0) if values.ndim else 0
+    # As in PyTorch, zeros and what is not finite are not asked how wide the columns are.
+    counted = shown[np.isfinite(shown) & (shown != 0)]
+    width = max((len(write(value)) for value in counted), default=0) if values.ndim else 0
     return lambda value: write(value).rjust(width)

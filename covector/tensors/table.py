@@ -14,7 +14,8 @@ from covector.frontend.functions import NAMESPACE
 from covector.frontend.lazy import Trace
 from covector.ir import Affine
 from covector.ops import OPERATIONS, SCALARS
-from covector.tensors import builders
+from covector.tensors.builders import BUILDERS
+from covector.tensors.rounding import ROUNDING
 
 Build = Callable[[Trace, list[Array], list[Affine], dict[str, Any]], Array | tuple[Array, ...]]
 
@@ -57,7 +58,7 @@ def _own(name: str, build: Build) -> Recipe:
 
 RECIPES: dict[str, Recipe] = {
     **{name: _from_namespace(name) for name in NAMESPACE},
-    **{name: _own(name, build) for name, build in builders.BUILDERS.items()},
+    **{name: _own(name, build) for name, build in (BUILDERS | ROUNDING).items()},
 }
 """Every operation of tensors by name."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from covector.errors import GradientError, ShapeError
+from covector.errors import DtypeError, GradientError, ShapeError
+from covector.ir import promote
 from covector.tensors.functions import astype
 from covector.tensors.node import STATE
 from covector.tensors.shapes import broadcast_to
@@ -54,6 +56,28 @@ def copy_(x: Tensor, value: Any) -> Tensor:
         new = call("copy", new)
     assign(x, new)
     return x
+
+
+def in_place(operation: Callable[[Tensor, Any], Tensor]) -> Callable[..., Tensor]:
+    """The operation that lets its first operand hold the result: ``x += y``, ``x.add_(y)``.
+
+    ``alpha`` is what the other operand is multiplied with. Raises `DtypeError` where the result has another kind of
+    dtype, `ShapeError` where it has another shape, and `GradientError` for a leaf that requires a gradient.
+    """
+
+    def apply(x: Tensor, other: Any, alpha: float = 1) -> Tensor:
+        result = operation(x, other if alpha == 1 else other * alpha)
+        if result.dtype != x.dtype and promote(result.dtype, x.dtype) != x.dtype:
+            message = f"result type {result.dtype!s} can't be cast to the desired output type {x.dtype!s}"
+            raise DtypeError(message, hint="write x = x + y, which may have another dtype")
+        if result.shape != x.shape:
+            raise ShapeError(
+                f"output with shape {list(x.shape)} doesn't match the broadcast shape {list(result.shape)}",
+                hint="write x = x + y, which may have another shape",
+            )
+        return copy_(x, result)
+
+    return apply
 
 
 def fill_(x: Tensor, value: Any) -> Tensor:
