@@ -23,6 +23,7 @@ from covector.jacobians.entry import derived, gradient_program, jacobian_of, wan
 from covector.jacobians.factorise import Sizes
 from covector.jacobians.form import Extents, recipe
 from covector.jacobians.jacobian import Jacobian
+from covector.jacobians.names import Given, one_or_several
 from covector.jacobians.plan import bytes_text
 from covector.jacobians.show import latex_text
 from covector.jacobians.structure import Structure, structure
@@ -125,7 +126,9 @@ def describe(
             raise UnknownNameError(
                 f"the program has no extent {name!r}", hint="it has: " + (", ".join(known) or "none")
             )
-    inputs, _ = wanted(program, 0, names)
+    known_inputs = {tensor.name: tensor for tensor in program.inputs}
+    wanted(Given(program, {}, (), one_or_several), 0, names)
+    inputs = [known_inputs[name] for name in names]
     return tuple(_described(gradient_program(program, t) if hessian else program, t, given) for t in inputs)
 
 

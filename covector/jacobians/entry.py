@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,12 +11,13 @@ import numpy as np
 from covector.calculus.build import ZERO
 from covector.calculus.reverse import gradients
 from covector.errors import CovectorError, DtypeError, ShapeError
-from covector.ir import Compute, Input, Program, Tensor, is_float
+from covector.ir import Compute, Input, Opaque, Program, Tensor, is_float
 from covector.jacobians.accumulate import entries
 from covector.jacobians.factorise import Sizes, Stored, factorised
 from covector.jacobians.form import Extents, Recipe, recipe
 from covector.jacobians.forward import Forward, Shapes, Source, unknown
 from covector.jacobians.jacobian import Jacobian, Shown
+from covector.jacobians.names import Given, Name, mapped, names_in
 from covector.jacobians.operator import Operator, tangent_program
 from covector.jacobians.plan import BUDGET
 from covector.jacobians.run import run
@@ -53,14 +54,14 @@ def jacobian(
     source = Source(forward, shapes)
 
     def at(*args: Any, **named: Any) -> Any:
-        program, arrays, extents = source.at(args, named)
-        inputs, several = wanted(program, argnums, wrt)
-        found = []
-        for output in program.outputs:
+        given, extents = source.at(args, named)
+        program, by = given.program, wanted(given, argnums, wrt)
+
+        def row(output: Compute | Opaque) -> Any:
             own = Program(program.inputs, program.statements, (output,))
-            found.append([jacobian_of(own, tensor, arrays, extents, budget) for tensor in inputs])
-        parts = [tuple(row) if several else row[0] for row in found]
-        return tuple(parts) if len(program.outputs) > 1 else parts[0]
+            return mapped(by, lambda name: jacobian_of(own, _input(own, name), given.arrays, extents, budget))
+
+        return given.arranged([row(output) for output in program.outputs])
 
     return at
 
@@ -86,13 +87,16 @@ def hessian(
     source = Source(forward, shapes)
 
     def at(*args: Any, **named: Any) -> Any:
-        program, arrays, extents = source.at(args, named)
-        inputs, several = wanted(program, argnums, wrt)
-        found = []
-        for tensor in inputs:
-            gradient = gradient_program(program, tensor)
-            found.append([jacobian_of(gradient, other, arrays, extents, budget) for other in inputs])
-        return tuple(tuple(row) for row in found) if several else found[0][0]
+        given, extents = source.at(args, named)
+        by = wanted(given, argnums, wrt)
+
+        def row(name: Name) -> Any:
+            gradient = gradient_program(given.program, _input(given.program, name))
+            return mapped(
+                by, lambda other: jacobian_of(gradient, _input(gradient, other), given.arrays, extents, budget)
+            )
+
+        return mapped(by, row)
 
     return at
 
@@ -111,8 +115,11 @@ def hvp(
     def at(*args: Any, **named: Any) -> Array:
         if not args:
             raise CovectorError("hvp wants the vector as its last argument", hint="cv.hvp(f)(x, v)")
-        program, arrays, extents = source.at(args[:-1], named)
-        (tensor,), _ = wanted(program, argnums, wrt)
+        given, extents = source.at(args[:-1], named)
+        program, arrays, chosen = given.program, given.arrays, wanted(given, argnums, wrt)
+        if not isinstance(chosen, Name):
+            raise CovectorError("hvp is by one array", hint="call it once for each, or join them: cv.hessian(f)(x) @ v")
+        tensor = _input(program, chosen)
         vector = np.asarray(args[-1], dtype=tensor.dtype)
         if vector.shape != arrays[tensor.name].shape:
             message = f"the vector has the shape {vector.shape}, but {tensor.name} has {arrays[tensor.name].shape}"
@@ -125,22 +132,41 @@ def hvp(
     return at
 
 
-def wanted(program: Program, argnums: Argnums, wrt: Names | None) -> tuple[list[Input], bool]:
-    """The inputs to differentiate with respect to, and whether several were asked for."""
-    chosen: Any = argnums if wrt is None else wrt
-    several = not isinstance(chosen, (int, str))
-    known = {tensor.name: tensor for tensor in program.inputs}
-    found = []
-    for one in chosen if several else [chosen]:
-        inside = isinstance(one, int) and -len(program.inputs) <= one < len(program.inputs)
-        if not inside and one not in known:
-            raise unknown(program, one)
-        tensor = program.inputs[one] if isinstance(one, int) else known[one]
+def wanted(given: Given, argnums: Argnums, wrt: Names | None) -> Any:
+    """The inputs to differentiate with respect to, as a tree of names: the argument's, or a tuple of several."""
+    by: Any
+    if wrt is not None:
+        by = Name(wrt) if isinstance(wrt, str) else tuple(Name(name) for name in wrt)
+    elif isinstance(argnums, int):
+        by = _argument(given, argnums)
+    else:
+        by = tuple(_argument(given, number) for number in argnums)
+    for name in names_in(by):
+        tensor = _input(given.program, name)
         if not is_float(tensor.dtype):
-            message = f"{tensor.name} has dtype {tensor.dtype}, and only floats have derivatives"
-            raise DtypeError(message, hint=f"give floats: {tensor.name}.astype('float64')")
-        found.append(tensor)
-    return found, several
+            message = f"{name} has dtype {tensor.dtype}, and only floats have derivatives"
+            raise DtypeError(message, hint=f"give floats: {name}.astype('float64')")
+    return by
+
+
+def _argument(given: Given, number: int) -> Any:
+    """The tree of one argument; raises where there is none, or where it holds no arrays."""
+    count = len(given.arguments)
+    if not -count <= number < count:
+        raise unknown(given.program, number)
+    tree = given.arguments[number]
+    if next(names_in(tree), None) is None:
+        message = f"argument {number} is {type(tree).__name__} {tree!r}, and only arrays of floats have derivatives"
+        raise DtypeError(message, hint="give a float or an array of floats")
+    return tree
+
+
+def _input(program: Program, name: str) -> Input:
+    """An input of a program by name; raises `UnknownNameError`."""
+    found = next((tensor for tensor in program.inputs if tensor.name == name), None)
+    if found is None:
+        raise unknown(program, name)
+    return found
 
 
 @lru_cache(maxsize=256)
@@ -171,7 +197,7 @@ def derived(program: Program, wrt: Tensor, extents: Extents) -> tuple[Groups, tu
 
 
 def jacobian_of(
-    program: Program, wrt: Input, arrays: dict[str, Array], extents: Extents, budget: int = BUDGET
+    program: Program, wrt: Input, arrays: Mapping[str, Array], extents: Extents, budget: int = BUDGET
 ) -> Jacobian:
     """The Jacobian of a program's output at arrays."""
     found, shown, shape = _recipe(program, wrt, extents)

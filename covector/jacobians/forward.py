@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -13,7 +14,9 @@ from covector.errors import CovectorError, DtypeError, NotationError, UnknownNam
 from covector.frontend import read_program, trace
 from covector.ir import DTYPES, Program
 from covector.jacobians.form import Extents
+from covector.jacobians.names import Given, Name, one_or_several
 from covector.jacobians.run import contiguous
+from covector.jacobians.tensors import given_tensors, holds_tensors
 from covector.run.extents import bind_extents
 from covector.run.reference import Array
 
@@ -32,19 +35,28 @@ class Source:
         self.forward = read_program(forward, shapes) if isinstance(forward, str) else forward
         self._traced = lru_cache(maxsize=64)(self._trace)
 
-    def at(self, args: Sequence[Any], named: Mapping[str, Any]) -> tuple[Program, dict[str, Array], Extents]:
-        """The program, its arrays by name and the values of its symbols for the arguments of a call."""
-        if isinstance(self.forward, Program):
-            program, given = self.forward, _by_name(self.forward, args, named)
-            arrays = {tensor.name: _array(tensor.name, given[tensor.name]) for tensor in program.inputs}
-        else:
-            program, arrays = self._call(self.forward, args, named)
-        arrays = {tensor.name: _cast(tensor.name, arrays[tensor.name], tensor.dtype) for tensor in program.inputs}
-        return program, arrays, tuple(sorted(bind_extents(program.inputs, arrays).items()))
+    def at(self, args: Sequence[Any], named: Mapping[str, Any]) -> tuple[Given, Extents]:
+        """The program with its arrays, and the values of its symbols, for the arguments of a call.
 
-    def _call(
-        self, function: Callable[..., Any], args: Sequence[Any], named: Mapping[str, Any]
-    ) -> tuple[Program, dict[str, Array]]:
+        A Python function that is given tensors is called with tensors, one that is given arrays with symbolic arrays.
+        """
+        if isinstance(self.forward, Program):
+            found = self._of_program(self.forward, args, named)
+        elif holds_tensors(args, named):
+            found = given_tensors(self.forward, args, named)
+        else:
+            found = self._call(self.forward, args, named)
+        inputs = found.program.inputs
+        arrays = {tensor.name: _cast(tensor.name, found.arrays[tensor.name], tensor.dtype) for tensor in inputs}
+        return replace(found, arrays=arrays), tuple(sorted(bind_extents(inputs, arrays).items()))
+
+    def _of_program(self, program: Program, args: Sequence[Any], named: Mapping[str, Any]) -> Given:
+        """A program at arrays in the order of its inputs, or by name."""
+        given = _by_name(program, args, named)
+        arrays = {tensor.name: _array(tensor.name, given[tensor.name]) for tensor in program.inputs}
+        return Given(program, arrays, tuple(Name(tensor.name) for tensor in program.inputs), one_or_several)
+
+    def _call(self, function: Callable[..., Any], args: Sequence[Any], named: Mapping[str, Any]) -> Given:
         """The program of a Python function at arguments; what is no array is taken as it is."""
         try:
             bound = inspect.signature(function).bind(*args, **named)
@@ -53,7 +65,8 @@ class Source:
         fixed = {name: value for name, value in bound.arguments.items() if _is_fixed(value)}
         arrays = {name: _array(name, value) for name, value in bound.arguments.items() if name not in fixed}
         shapes = tuple((name, _declaration(name, array)) for name, array in arrays.items())
-        return self._traced(shapes, tuple(fixed.items())), arrays
+        arguments = tuple(value if name in fixed else Name(name) for name, value in bound.arguments.items())
+        return Given(self._traced(shapes, tuple(fixed.items())), arrays, arguments, one_or_several)
 
     def _trace(self, shapes: tuple[tuple[str, str], ...], fixed: tuple[tuple[str, Any], ...]) -> Program:
         assert not isinstance(self.forward, (str, Program))
