@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from covector.codegen.contraction_integers import constant_of
 from covector.codegen.contraction_micro import Tile, registers
-from covector.codegen.contraction_spec import ZERO, ContractionSpec
+from covector.codegen.contraction_spec import ONE, ZERO, ContractionSpec
 from covector.codegen.target import Target
 from covector.codegen.types import BYTES
 from covector.ir import Affine
@@ -26,6 +26,9 @@ CACHE = 1 << 19
 
 FEW_PANELS = 3
 """With fewer panels of rows than this, the right operand is read where it is."""
+
+COLLIDING = 1024
+"""Lines of memory at multiples of so many bytes share few places in the first cache."""
 
 KEPT = 1 << 19
 """The most elements of a left operand that is packed once and kept."""
@@ -79,7 +82,8 @@ def choose_blocking(spec: ContractionSpec, target: Target) -> Blocking:
     size = BYTES[spec.dtype] * padded
     is_general = len(spec.inner) > 1 or bool(spec.left_bounds)
     few = row_panels < FEW_PANELS and constant_of(spec.rows.extent) is not None
-    left = is_general or keeps_left or (columns >= WIDE and row_panels > 1)
+    many = columns >= WIDE or (column_panels > 2 and _collides(spec))
+    left = is_general or keeps_left or (many and row_panels > 1)
     unit = spec.columns.right.is_constant and spec.columns.right.constant == 1
     right = len(spec.inner) > 1 or bool(spec.right_bounds) or not unit or not few
     known = [constant_of(spec.rows.extent), constant_of(spec.columns.extent)]
@@ -104,6 +108,12 @@ def _keeps_left(spec: ContractionSpec) -> bool:
     same = [group for group in spec.outer if group.left is ZERO]
     general = len(spec.inner) > 1 or bool(spec.left_bounds)
     return general and bool(same) and size is not None and 0 < size <= KEPT
+
+
+def _collides(spec: ContractionSpec) -> bool:
+    """Whether the steps of the left operand lie so far apart that few lines of the first cache can hold them."""
+    distance = constant_of(spec.inner[-1].left)
+    return spec.rows.left is ONE and distance is not None and distance * BYTES[spec.dtype] % COLLIDING == 0
 
 
 def _known(extent: Affine) -> int:

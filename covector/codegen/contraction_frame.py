@@ -120,11 +120,11 @@ class Frame(ABC):
         begin, end = Value(builder, "%begin", "int64"), Value(builder, "%end", "int64")
         with builder.when(begin < end):
             self.prepare()
-            self.range(begin, end)
+            self.cover(begin, end)
         builder.emit("ret void")
         return builder.text("")
 
-    def range(self, begin: Value, end: Value) -> None:
+    def cover(self, begin: Value, end: Value) -> None:
         """Write the panels from ``begin`` to ``end``, which are counted on over all values of the outer indices."""
         builder, size = self.builder, self.sharing.size
         if not self.spec.outer:

@@ -16,6 +16,7 @@ from covector.codegen.contraction_integers import (
     Condition,
     Integer,
     both,
+    constant_of,
     either,
     equal,
     greatest,
@@ -31,7 +32,7 @@ from covector.codegen.contraction_integers import (
 )
 from covector.codegen.contraction_micro import micro_kernel
 from covector.codegen.contraction_operand import Block, Operand
-from covector.codegen.contraction_spec import ContractionSpec
+from covector.codegen.contraction_spec import ContractionSpec, Group
 from covector.codegen.types import MEMORY
 
 Range = tuple[Integer, Integer]
@@ -117,17 +118,22 @@ class PackedLoops(Frame):
         """The tiles of a block: panels of columns, and for each the panels of rows."""
         builder, blocking = self.builder, self.blocking
         with steps(builder, columns[0], columns[1], blocking.lanes) as column:
-            lanes = least(builder, columns[1] - column, blocking.lanes)
+            lanes = self._count(self.spec.columns, columns[1] - column, blocking.lanes)
             number = quotient(builder, column - columns[0], blocking.lanes) if blocking.pack_right else 0
             place = self.at("%scratch", self.right_at + number * blocking.right_panel)
             right = self._panel(self.right, base, column, lanes, part.block, place, packs_right)
             with steps(builder, rows[0], rows[1], blocking.tile.rows) as row:
-                count = least(builder, rows[1] - row, blocking.tile.rows)
+                count = self._count(self.spec.rows, rows[1] - row, blocking.tile.rows)
                 number = quotient(builder, row - rows[0], blocking.tile.rows) if blocking.pack_left else 0
                 place = self.at("%scratch", number * blocking.left_panel)
                 packs_left = both(equal(column, columns[0]), negation(self.left_is_packed))
                 left = self._panel(self.left, base, row, count, part.block, place, packs_left)
                 self._tile(base, part, Corner(row, count, column, lanes), left, right)
+
+    def _count(self, group: Group, rest: Integer, size: int) -> Integer:
+        """How many rows or columns a panel has, which all have the same size where that divides the extent."""
+        extent = constant_of(group.extent)
+        return size if extent is not None and extent % size == 0 else least(self.builder, rest, size)
 
     def _panel(
         self, operand: Operand, base: Base, first: Integer, lanes: Integer, block: Block, place: str, packs: Condition

@@ -213,7 +213,7 @@ class StretchLoops(Frame):
                 place = value_of(builder, line * self.line + vector * MASK_BYTES)
                 builder.emit(f"store i{width} {bits}, ptr {address(builder, '%scratch', place)}")
 
-    def range(self, begin: Value, end: Value) -> None:
+    def cover(self, begin: Value, end: Value) -> None:
         """All panels for each part of the sum, so that both operands stay in the cache for one."""
         builder, slow, stretch = self.builder, self.found.slow, self.found.stretch
         count: Integer = 1
@@ -230,7 +230,7 @@ class StretchLoops(Frame):
             self.count = least(builder, stretches - first, self.chunk)
             self.is_first = both(equal(outside, 0), equal(first, 0))
             self.is_last = both(not_less(outside + 1, count), not_less(first + self.chunk, stretches))
-            super().range(begin, end)
+            super().cover(begin, end)
 
     def panels(self, base: Base, low: Integer, high: Integer, outer: Integer, first: Integer) -> None:
         """The tiles of a range of panels, for one value of the outer indices."""
