@@ -13,6 +13,7 @@ FAMILIES = {
     "step": "Training steps",
     "elementwise": "Element-wise and row-wise work",
     "conv2d": "Convolution",
+    "hessian": "Hessians",
     "operation": "One operation, define-by-run",
     "import": "Starting",
     "first": "First calls",

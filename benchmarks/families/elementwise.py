@@ -113,15 +113,15 @@ def jax(case: Case, effort: Effort) -> Contender:
     cotangent = given.pop("cotangent", library.numpy.float32(1))
     constants = {name: array for name, array in given.items() if name not in case.form.wanted}
 
-    @library.jit
     def whole(wanted: Any, constants: Any, cotangent: Any) -> Any:
         value, pullback = library.vjp(lambda *chosen: case.form.jax(library, *chosen, **constants), *wanted)
         return value, *pullback(cotangent)
 
     wanted = tuple(given[name] for name in case.form.wanted)
+    compiled_whole = library.jit(whole)
 
     def work() -> Any:
-        return library.block_until_ready(whole(wanted, constants, cotangent))
+        return library.block_until_ready(compiled_whole(wanted, constants, cotangent))
 
     return Contender(timed(work, effort), case.named(work()))
 

@@ -179,7 +179,7 @@ def compiled_step(model: Model, weights: list[Any], batch: Any, targets: Any) ->
     return step
 
 
-def jax_step(model: Model) -> Callable[..., Any]:
+def jax_step(model: Model) -> Any:
     """The whole step under jax.jit, with the old weights given away: weights, batch, targets → loss, weights."""
     jax = peers.jax()
     jnp = jax.numpy

@@ -98,7 +98,7 @@ def jax(model: Model, effort: Effort) -> Contender:
     return Contender(timed(step, effort), outcome(loss, model.weights, [np.array(weight) for weight in weights]))
 
 
-def covector_step(model: Model) -> tuple[Callable[[], cv.Tensor], list[cv.Tensor]]:
+def covector_step(model: Model) -> tuple[Callable[..., cv.Tensor], list[cv.Tensor]]:
     """The step as a user writes it, and the weights that it updates."""
     layers: list[cv.nn.Module] = []
     for inner, outer in zip(model.sizes, model.sizes[1:], strict=False):
