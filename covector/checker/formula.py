@@ -9,7 +9,7 @@ from typing import Any
 from covector.checker.causes import find_cause
 from covector.checker.claims import Claim, parse_claim
 from covector.checker.compare import Finding, decide
-from covector.checker.reading import Reading, read_claim
+from covector.checker.reading import AxesError, Reading, read_claim
 from covector.checker.search import counterexample
 from covector.checker.shorthand import as_shorthand, transposed_shorthand
 from covector.checker.show import point_sentence, size_sentence
@@ -80,6 +80,9 @@ def check_claims(claim: str, claims: Iterable[Claim], forward: Forward | None, s
             try:
                 reading = read_claim(one, case, forward, scope)
                 verdicts.append(judged(claim, reading, forward))
+            except AxesError as error:
+                cause = Cause("wrong number of axes", error.message)
+                return Verdict("wrong", claim, error.message, cause=cause, column=error.column)
             except CovectorError as error:
                 return not_understood(claim, error)
             except RecursionError:

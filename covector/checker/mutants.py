@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from covector.calculus.build import LE, LT
 from covector.calculus.rules import proved_equal
 from covector.checker.frameworks import NUMPY, Framework
 from covector.checker.functions import prepare
@@ -20,7 +21,7 @@ from covector.checker.mutants_make import Mutant, mutants_of
 from covector.checker.probes import Probe
 from covector.derivation.derivation import Derivation, derive
 from covector.errors import CovectorError
-from covector.ir import Input, Program
+from covector.ir import Affine, Apply, Input, Program, transform
 from covector.ops import OPERATIONS, Operation
 from covector.run.reference import evaluate
 
@@ -218,6 +219,8 @@ def _explained(mutant: Mutant, further: Further, derivation: Derivation) -> str:
     """Why a surviving mutant is no mistake; empty where it is one."""
     if _is_proved(mutant):
         return "proved equal to the original"
+    if _at_ties_only(mutant):
+        return "differs only where two numbers are exactly equal: at a kink or a tie, which no point meets"
     record = derivation.record
     points = list(further.points())
     try:
@@ -227,6 +230,18 @@ def _explained(mutant: Mutant, further: Further, derivation: Derivation) -> str:
     if max(errors, default=np.inf) <= SAME:
         return f"the same numbers at {len(points)} points, to {max(errors):.0e}"
     return ""
+
+
+def _at_ties_only(mutant: Mutant) -> bool:
+    """Whether the only difference is < for ≤ between numbers that are no indices."""
+
+    def strict(node: object) -> object:
+        if isinstance(node, Apply) and node.function is LE and not any(isinstance(a, Affine) for a in node.arguments):
+            return Apply(LT, node.arguments)
+        return node
+
+    one, other = (transform(side.body, strict) for side in (mutant.original, mutant.changed))
+    return one is other and mutant.original.body is not mutant.changed.body
 
 
 def _is_proved(mutant: Mutant) -> bool:

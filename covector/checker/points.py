@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, permutations, product
 from math import prod
 
 import numpy as np
 
-from covector.derivation.sample import every_extent, symbol_names
+from covector.derivation.sample import every_extent, integer_limit, symbol_names
 from covector.errors import CovectorError
-from covector.ir import Affine, Apply, Compute, Index, Input, Program, Read, Reduce, Tensor, walk
-from covector.ir.affine import atoms
+from covector.ir import Compute, Input, Program, Reduce, Tensor, walk
 from covector.run.extents import evaluate_extent
 from covector.run.reference import Array, evaluate_statement
 
@@ -127,21 +126,6 @@ def _draw(
     if given.dtype.startswith("int"):
         return rng.integers(0, max(integer_limit(program.statements, given, extents), 1), shape)
     return rng.uniform(low, high, shape)
-
-
-def integer_limit(statements: Iterable[Tensor], given: Input, extents: Extents) -> int:
-    """One more than the largest integer that an input may hold: a position, or what an index is compared with."""
-    limits: list[int] = []
-    for node in (node for s in statements if isinstance(s, Compute) for node in walk(s.body)):
-        if isinstance(node, Read):
-            for position, extent in zip(node.positions, node.tensor.shape, strict=True):
-                if any(isinstance(atom, Read) and atom.tensor is given for atom in atoms(position)):
-                    limits.append(evaluate_extent(extent, extents))
-        elif isinstance(node, Apply):
-            sides = [atom for side in node.arguments if isinstance(side, Affine) for atom in atoms(side)]
-            if any(isinstance(atom, Read) and atom.tensor is given for atom in sides):
-                limits += [evaluate_extent(atom.extent, extents) for atom in sides if isinstance(atom, Index)]
-    return min(limits, default=4)
 
 
 def small_integers(program: Program, extents: Extents, batch: int) -> dict[Input, Array]:

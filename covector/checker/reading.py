@@ -15,7 +15,7 @@ from covector.ir import Compute, Expr, Index, Input, Read, Select, Tensor, as_af
 from covector.ir.tensor import read_tensors
 from covector.notation import syntax
 from covector.notation.element import Scope, declare, define
-from covector.notation.print import text
+from covector.notation.print import shape_text, text
 from covector.notation.scope import syntax_walk
 from covector.notation.syntax import IndexBinding, Span, Syntax
 
@@ -109,10 +109,10 @@ class Reader:
             raise self.fault(f"the forward computes no '{of.name}' to differentiate", of, hint)
         if not tensor.shape and tensor is self.forward.program.output:
             return self._read(node, self.forward.gradient(by), f"∂{of.name}/∂{by.name}", _positions(node.by))
-        both = (_positions(of), _positions(node.by))
+        both = tuple(_positions(one) or (() if not t.shape else None) for one, t in ((of, tensor), (node.by, by)))
         if None in both and any(both):
             raise self.fault("one side of the derivative has indices and the other has none", node, "write ∂y[p]/∂x[i]")
-        positions = None if None in both else (*both[0], *both[1])  # type: ignore[misc]
+        positions = None if None in both or not any(both) else (*both[0], *both[1])  # type: ignore[misc]
         return self._read(node, self.forward.jacobian(tensor, by), f"∂{of.name}/∂{by.name}", positions)
 
     def _expression(self, node: syntax.Derivative, of: Syntax, by: Tensor) -> Syntax:
@@ -184,6 +184,8 @@ def read_claim(claim: Claim, case: Case, forward: Forward | None, scope: Scope |
     kind, tensor = _kind(claim.left, left, reader)
     if reader.scalar_seed:
         _scale_all(reader)
+    if tensor is not None and kind in ("gradient", "value"):
+        _check_axes(claim, left, tensor)
     read = _element_sides if element or condition is not None else _matrix_sides
     claimed, true, misfit = read(reader, kind, left, right, condition)
     _check_extents(claim, true, reader)
@@ -196,6 +198,23 @@ def read_claim(claim: Claim, case: Case, forward: Forward | None, scope: Scope |
     return Reading(
         kind, element, claimed, true, misfit, tensor, left, right, condition, scope, source, named, reader, filled
     )
+
+
+class AxesError(ShapeError):
+    """A left side with fewer or more positions than what it is about has axes: understood, and wrong."""
+
+
+def _check_axes(claim: Claim, left: Syntax, tensor: Tensor) -> None:
+    """Raise where a gradient or a value is claimed with another number of indices than it has axes."""
+    written = len(left.positions) if isinstance(left, syntax.Subscript) else None
+    if written is None or written == len(tensor.shape):
+        return
+    span = (claim.left.span.start, claim.left.span.end)
+    count = "1 index" if written == 1 else f"{written} indices"
+    axes = "1 axis" if len(tensor.shape) == 1 else f"{len(tensor.shape)} axes"
+    shape = shape_text(tensor.shape, "unicode") or "a number"
+    message = f"the left side has {count}, and {tensor.name} has {axes} ({shape})"
+    raise AxesError(message, source=claim.source, span=span)
 
 
 def _check_extents(claim: Claim, true: Compute, reader: Reader) -> None:

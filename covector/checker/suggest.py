@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from covector.calculus.factor import factored
 from covector.calculus.rules import simplify
 from covector.checker.reading import Reading
-from covector.checker.truth import Forward, scaled
+from covector.checker.truth import Forward, inlined, scaled
 from covector.errors import CovectorError
 from covector.ir import Affine, Compute, Expr, Index, Input, Reduce, Tensor, as_affine, substitute, transform, walk
 from covector.ir.affine import free
@@ -19,6 +19,9 @@ from covector.notation import syntax
 from covector.notation.print import text
 from covector.notation.scope import syntax_walk
 from covector.notation.syntax import Syntax
+
+MOST_SPELT = 90
+"""Nodes of the longest statement that is spelt out."""
 
 
 def suggestion(reading: Reading, forward: Forward | None) -> str | None:
@@ -59,7 +62,7 @@ def right_statement(reading: Reading, forward: Forward | None) -> Compute | None
     if forward is None or reading.tensor is None or reading.kind == "equality":
         return None
     if reading.kind == "value":
-        return reading.tensor if isinstance(reading.tensor, Compute) else None
+        return _spelt_out(reading.tensor, forward) if isinstance(reading.tensor, Compute) else None
     if reading.kind == "jacobian":
         found = reading.scope.tensors[reading.left.name]  # type: ignore[attr-defined]
         return found if isinstance(found, Compute) else None
@@ -69,6 +72,14 @@ def right_statement(reading: Reading, forward: Forward | None) -> Compute | None
     if not _names_intermediate(reading, forward):
         statement = forward.written_out(reading.tensor) or statement
     return scaled(statement, forward.seed) if reading.reader.scalar_seed else statement
+
+
+def _spelt_out(statement: Compute, forward: Forward) -> Compute:
+    """A statement of the forward without those that only its reading made: the parts ``y2`` of ``y``."""
+    names = {one.name for one in forward.program.statements}
+    made = [one for one in forward.program.statements if one.name.rstrip("0123456789") in names - {one.name}]
+    body = inlined(statement.body, [one for one in made if one is not statement], MOST_SPELT)
+    return statement if body is None else Compute(statement.name, statement.indices, body, statement.cast)
 
 
 def _names_intermediate(reading: Reading, forward: Forward) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
 from covector.errors import CovectorError
-from covector.ir import Affine, Apply, Compute, Index, Input, Program, Read, Reduce, walk
+from covector.ir import Affine, Apply, Compute, Index, Input, Program, Read, Reduce, Tensor, walk
 from covector.ir.affine import atoms
 from covector.ir.node import Node
 from covector.run.extents import evaluate_extent, symbols
@@ -63,7 +63,10 @@ def _points(program: Program, seed: Input | None, extents: dict[str, int], numbe
     for attempt in range(tries):
         for place, bounds in enumerate(RANGES):
             rng = np.random.default_rng([number, attempt, place])
-            arrays = {t.name: _draw(t, extents, rng, bounds, _limit(program, t, extents)) for t in program.inputs}
+            arrays = {
+                t.name: _draw(t, extents, rng, bounds, integer_limit(program.statements, t, extents))
+                for t in program.inputs
+            }
             try:
                 values = evaluate_batch(program, arrays, extents)
             except CovectorError:
@@ -92,12 +95,12 @@ def _shape(given: Input, extents: Mapping[str, int]) -> tuple[int, ...]:
     return (1, *(evaluate_extent(extent, extents) for extent in given.shape))
 
 
-def _limit(program: Program, given: Input, extents: Mapping[str, int]) -> int:
+def integer_limit(statements: Iterable[Tensor], given: Input, extents: Mapping[str, int]) -> int:
     """One more than the largest integer that an input may hold: it stands in positions, or is compared with an
     index.
     """
     limits: list[int] = []
-    for statement in program.statements:
+    for statement in statements:
         if not isinstance(statement, Compute):
             continue
         for node in walk(statement.body):
