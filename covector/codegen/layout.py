@@ -78,6 +78,7 @@ class Layout:
         self.copies: dict[Compute, Affine] = {}
         self.arena, self.thread = _aligned(plan.arena), _aligned(plan.thread)
         self._roots: dict[Tensor, Root] = {}
+        self._groups: dict[str, dict[int, int] | None] = {}
         self._place(tuple(functions))
         self.scratch = self.thread
         self.thread = _aligned(self.thread + scratch)
@@ -136,15 +137,23 @@ class Layout:
         return (storage.place, tensor if storage.place == "register" else storage.slot)
 
     def _first_overlap(self, tensor: Tensor) -> Any:
-        """What stands for all parts of the arena (or the thread's memory) that a tensor's part touches."""
-        place = self.storage(tensor).place
-        parts = [(t, s.offset) for t, s in self.plan.storage.items() if s.place == place and s.offset is not None]
-        if not all(offset.is_constant and self.size(t).is_constant for t, offset in parts):
-            return self.storage(tensor).offset
-        group = _groups((o.constant, o.constant + self.size(t).constant * BYTES[t.dtype]) for t, o in parts)
-        offset = self.storage(tensor).offset
-        assert offset is not None
-        return group[offset.constant]
+        """What stands for all parts of the arena (or the thread's memory) that a tensor's part touches.
+
+        Where sizes are only known in a call, parts of one kernel overlap only where they are the same.
+        """
+        storage = self.storage(tensor)
+        groups = self._overlaps(storage.place)
+        assert storage.offset is not None
+        return storage.offset if groups is None else groups[storage.offset.constant]
+
+    def _overlaps(self, place: str) -> dict[int, int] | None:
+        """For every offset, the first one of the parts that overlap; None where sizes are not known."""
+        if place not in self._groups:
+            parts = [(t, s.offset) for t, s in self.plan.storage.items() if s.place == place and s.offset is not None]
+            known = all(offset.is_constant and self.size(t).is_constant for t, offset in parts)
+            ranges = ((o.constant, o.constant + self.size(t).constant * BYTES[t.dtype]) for t, o in parts)
+            self._groups[place] = _groups(ranges) if known else None
+        return self._groups[place]
 
 
 def _groups(ranges: Iterable[tuple[int, int]]) -> dict[int, int]:

@@ -13,6 +13,9 @@ import llvmlite.binding as llvm
 
 from covector.codegen.target import Target
 
+LEVEL = 1
+"""How hard LLVM tries to make good machine code; a higher level takes longer, and the code runs no faster."""
+
 PASSES = ("sroa", "instruction_combine", "simplify_cfg")
 """What LLVM does to the text before it becomes machine code: little, since loops and vectors are final there."""
 
@@ -39,14 +42,14 @@ def host() -> Host:
 
 def version() -> str:
     """What machine code depends on beside its text and the processor."""
-    return f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))} {' '.join(PASSES)}"
+    return f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))} {LEVEL} {' '.join(PASSES)}"
 
 
 @cache
 def _machine() -> llvm.TargetMachine:
     here = host()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=here.name, features=here.features, opt=2, reloc="pic", codemodel="small"
+        cpu=here.name, features=here.features, opt=LEVEL, reloc="pic", codemodel="small"
     )
 
 
