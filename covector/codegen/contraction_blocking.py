@@ -21,8 +21,11 @@ UNKNOWN = 64
 DEPTH = 1024
 """The most steps of a block that is packed: a longer one adds to the target less often, from the second cache."""
 
-CACHE = 1 << 19
-"""The bytes of a block of either operand."""
+LEFT_CACHE = 1 << 17
+"""The bytes of a block of the left operand: its rows of the target lie on few pages of memory."""
+
+RIGHT_CACHE = 1 << 21
+"""The bytes of a block of the right operand, which is packed once for all rows."""
 
 FEW_PANELS = 3
 """With fewer panels of rows than this, the right operand is read where it is."""
@@ -92,8 +95,8 @@ def choose_blocking(spec: ContractionSpec, target: Target) -> Blocking:
         lanes,
         taps,
         depth,
-        row_panels if keeps_left else _panels(CACHE // (size * tile.rows), row_panels, known[0]),
-        _panels(4 * CACHE // (size * lanes), column_panels, known[1]),
+        row_panels if keeps_left else _panels(LEFT_CACHE // (size * tile.rows), row_panels, known[0]),
+        _panels(RIGHT_CACHE // (size * lanes), column_panels, known[1]),
         left,
         right,
         _split_rows(row_panels, column_panels),
