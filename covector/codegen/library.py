@@ -1,20 +1,9 @@
-"""Functions of the C library, lane by lane: for what is rare, and for what our own mathematics leaves to it."""
+"""Functions of the C library, lane by lane, for what our own mathematics leaves to it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from covector.codegen.builder import Builder, Module, Value
 from covector.codegen.types import type_of
-
-
-def library(name: str) -> Callable[..., Value]:
-    """What calls a function of the C library."""
-
-    def code(build: Builder, *arguments: Value) -> Value:
-        return call_library(name, build, *arguments)
-
-    return code
 
 
 def call_library(name: str, build: Builder, *arguments: Value) -> Value:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from covector.codegen.builder import Builder, Number, Value
-from covector.codegen.library import library
 from covector.codegen.mathematics_error import complementary_error_function, error_function
 from covector.codegen.mathematics_exponential import (
     exponential,
@@ -18,6 +17,15 @@ from covector.codegen.mathematics_exponential import (
     logarithm_plus_one,
     logistic,
     softplus,
+)
+from covector.codegen.mathematics_inverse import (
+    arccosine,
+    arcsine,
+    arctangent,
+    arctangent_of_two,
+    inverse_hyperbolic_cosine,
+    inverse_hyperbolic_sine,
+    inverse_hyperbolic_tangent,
 )
 from covector.codegen.mathematics_power import float_power, integer_power
 from covector.codegen.mathematics_trigonometric import cosine, sine, tangent
@@ -149,6 +157,12 @@ SCALAR_CODE: dict[str, Code] = {
     "erf": error_function,
     "erfc": complementary_error_function,
     "pow": float_power,
-    **{name: library(name) for name in ("asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh")},
+    "asin": arcsine,
+    "acos": arccosine,
+    "atan": arctangent,
+    "atan2": arctangent_of_two,
+    "asinh": inverse_hyperbolic_sine,
+    "acosh": inverse_hyperbolic_cosine,
+    "atanh": inverse_hyperbolic_tangent,
 }
 """The code of every function of the table that is a function of the values of its arguments and of nothing else."""

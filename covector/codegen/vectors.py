@@ -11,7 +11,7 @@ from covector.ir.element import Apply, Expr
 from covector.schedule.plan import Accumulate, Assign, Loop, Product
 
 FEW = 3
-"""A loop of fewer iterations is not worth vectors."""
+"""Iterations up to which a loop is not worth vectors, if the loop around it can have them."""
 
 HEAVY = 12
 """Instructions of a function of the table that has no instruction of its own."""
@@ -121,9 +121,9 @@ def is_worthwhile(loop: Loop, layout: Layout, lanes: int) -> bool:
     inner = list(loops_of(loop.body))
     if not inner:
         return True
-    if scattered(loop, layout):
-        return False
     leaves = [nested for nested in inner if not any(loops_of(nested.body))]
+    if scattered(loop, layout):
+        return all(leaf.index.extent.is_constant and leaf.index.extent.constant <= FEW for leaf in leaves)
     return all(
         (leaf.index.extent.is_constant and leaf.index.extent.constant < lanes) or scattered(leaf, layout)
         for leaf in leaves
