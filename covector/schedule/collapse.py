@@ -69,6 +69,8 @@ def flat(indices: Sequence[Index]) -> tuple[Index, dict[Index, Affine]]:
 
 def _joins(outer: Index, inner: Index, body: tuple[Step, ...], storage: Places) -> bool:
     """Whether two loops can be one: wherever one of them occurs both do, side by side on axes that they fill."""
+    if as_affine(0) in (outer.extent, inner.extent):
+        return False
     both = {outer, inner}
     for path, step in leaves(body):
         if not isinstance(step, (Assign, Accumulate)) or _counts(step.value, both):
