@@ -65,11 +65,26 @@ class _Micro:
         self.kind = type_of(tile.dtype, self.width)
 
     def text(self) -> str:
+        self._fetch_target()
         zeros = ["zeroinitializer"] * (self.tile.rows * self.tile.vectors)
         sums = self._over_taps(zeros) if self.taps else self._over_steps("%left", "%right", zeros, [])
         self._store(sums)
         self.builder.emit("ret void")
         return self.builder.text("internal ")
+
+    def _fetch_target(self) -> None:
+        """Ask for the lines of the target, which are there when the sums are; a line that does not exist is no error."""
+        builder, line = self.builder, "%target"
+        builder.module.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        for row in range(self.tile.rows):
+            line = builder.pointer(f"getelementptr i8, ptr {line}, i64 %line") if row else line
+            for v in range(self.tile.vectors):
+                place = self._vector_at(line, v)
+                builder.emit(f"call void @llvm.prefetch.p0(ptr {place}, i32 1, i32 3, i32 1)")
+
+    def _vector_at(self, pointer: str, vector: int) -> str:
+        offset = vector * self.builder.module.target.vector_bytes
+        return self.builder.pointer(f"getelementptr i8, ptr {pointer}, i64 {offset}") if offset else pointer
 
     def _phis(self, sums: list[str], before: str) -> tuple[list[str], list[int]]:
         """Sums that change in a loop, and the lines where what they become is still to be written."""
@@ -163,8 +178,7 @@ class _Micro:
         return changing
 
     def _load_right(self, pointer: str, vector: int, masks: list[Value]) -> Value:
-        offset = vector * self.builder.module.target.vector_bytes
-        address = self.builder.pointer(f"getelementptr i8, ptr {pointer}, i64 {offset}") if offset else pointer
+        address = self._vector_at(pointer, vector)
         if masks:
             return load_masked(self.builder, address, masks[vector], self.tile.dtype)
         return load(self.builder, address, self.tile.dtype, self.width)
@@ -185,8 +199,7 @@ class _Micro:
                 builder.label(following)
                 line = builder.pointer(f"getelementptr i8, ptr {line}, i64 %line")
             for v in range(tile.vectors):
-                offset = v * builder.module.target.vector_bytes
-                address = builder.pointer(f"getelementptr i8, ptr {line}, i64 {offset}") if offset else line
+                address = self._vector_at(line, v)
                 summed = Value(builder, sums[row * tile.vectors + v], tile.dtype, self.width)
                 old = load_masked(builder, address, there[v], tile.dtype)
                 store_masked(builder, builder.multiply_add(summed, scale, old), address, inside[v])
