@@ -11,7 +11,12 @@ The function runs a range of the tiles that the work is cut into; threads may ru
 
 ``left``, ``right`` and ``target`` are the memory of the product's tensors, ``scratch`` has ``kernel.scratch`` bytes,
 which each thread needs for itself, aligned to 64. ``kernel.tiles`` is the number of tiles, a form in the parameters
-(it may hold `Floor`). The scale is there if the product has one; the parameters are ``spec.parameters`` in order.
+(it may hold `Floor`). The scale is there if the product has one; the parameters are ``spec.parameters`` in order. All
+products that accumulate add to what the target holds; the others need not find zeros there.
+
+There are three ways to run one. `PackedLoops` copies panels of the operands where that pays; `TapLoops` reads images
+where they are; `StretchLoops` lets vectors run along the sum. What they have in common is `Frame`; the innermost loops,
+`micro_kernel` and `dot_kernel`, and the packing functions are helpers of the module, which its kernels share.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class _Micro:
         return self.builder.text("internal ")
 
     def _fetch_target(self) -> None:
-        """Ask for the lines of the target, which are there when the sums are; a line that does not exist is no error."""
+        """Ask for the lines of the target, so that they are there when the sums are; no such line is no error."""
         builder, line = self.builder, "%target"
         builder.module.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
         for row in range(self.tile.rows):
