@@ -96,8 +96,6 @@ def explain(what: Tensor | Jitted) -> None:
     >>> import covector as cv
     >>> cv.explain(cv.ones(3) * 2)
     float32[3]: 1 statements, 2 inputs, 1 outputs
-      mul_1[i_0] = mul(x0[i_0], x1)
-    kernels
     ...
     """
     for found in reports(what):

@@ -34,7 +34,10 @@ class Compiled:
 
 @dataclass(slots=True)
 class _Program:
-    """A program of a structure: ``groups`` are the positions of the sizes that are one symbol."""
+    """A program of a structure: ``groups`` are the positions of the sizes that are one symbol.
+
+    A symbol is at least 1, as the proofs about bounds have it; a size of 0 is part of its program.
+    """
 
     linked: Linked
     executable: Executable
@@ -46,7 +49,7 @@ class _Program:
         free = {position for group in self.groups for position in group}
         if any(a != b for at, (a, b) in enumerate(zip(self.sizes, sizes, strict=True)) if at not in free):
             return None
-        if any(sizes[position] != sizes[group[0]] for group in self.groups for position in group):
+        if any(not sizes[group[0]] or sizes[position] != sizes[group[0]] for group in self.groups for position in group):
             return None
         return {f"N{number}": sizes[group[0]] for number, group in enumerate(self.groups)}
 
@@ -102,7 +105,7 @@ def _groups(known: _Program, sizes: tuple[int, ...]) -> tuple[tuple[int, ...], .
     symbolic = {position: number for number, group in enumerate(known.groups) for position in group}
     together: dict[tuple[int, int, int], list[int]] = {}
     for position, (old, new) in enumerate(zip(known.sizes, sizes, strict=True)):
-        if old != new or position in symbolic:
+        if new and (old != new or position in symbolic):
             together.setdefault((symbolic.get(position, -1), old, new), []).append(position)
     return tuple(tuple(group) for group in together.values())
 
