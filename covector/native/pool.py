@@ -1,8 +1,10 @@
 """The pool of threads: workers that wait for loops to share, and the code that hands these out.
 
 A worker is a Python thread that never comes back from a call of machine code, in which it holds no interpreter lock: it
-looks for work for some microseconds, then sleeps in the kernel until it is woken. A loop that finds the pool at work
-already (another Python thread has it) runs all its parts itself, with the same result.
+looks for work for some microseconds, then sleeps in the kernel until it is woken. A loop comes in numbered parts, which
+the threads take one by one: whoever runs a part, the result is the same. The caller takes parts like the others, and
+waits only for workers that have begun: one that the system does not let run holds nobody up. A loop that finds the pool
+at work already (another Python thread has it) runs all its parts itself.
 """
 
 from __future__ import annotations
@@ -20,11 +22,30 @@ from covector.errors import CovectorError
 from covector.native import jit
 from covector.native.memory import address, aligned_bytes
 
-WORDS = {"call": 0, "done": 64, "function": 128, "argument": 136, "parts": 144, "asleep": 192, "busy": 256, "size": 320}
-"""Where the words of a pool are, in bytes; those that different threads write are in cache lines of their own."""
+WORDS = {
+    "next": 64,
+    "done": 128,
+    "function": 192,
+    "argument": 200,
+    "parts": 208,
+    "asleep": 256,
+    "busy": 320,
+    "size": 384,
+}
+"""Where the words of a pool are, in bytes; those that different threads write are in cache lines of their own.
+
+The first one is the ticket: the number of the job in its upper half (odd while workers may join it, even when it is
+closed), and in its lower half how many workers have joined.
+"""
+
+BYTES = 448
+"""The size of a pool."""
 
 SPINS = 600
 """How often a worker looks for work before it sleeps: at most 25 microseconds."""
+
+JOB = 1 << 32
+"""What one job more or less is in the ticket."""
 
 FUTEX = {"x86_64": 202, "aarch64": 98}
 """The number of the system call that puts a thread to sleep and wakes it, by architecture."""
@@ -56,7 +77,7 @@ define void @covector_fork(ptr %pool, ptr %code, ptr %table, i64 %threads) {
   ret void
 }
 
-define void @covector_work(ptr %pool, i64 %thread) {
+define void @covector_work(ptr %pool) {
   ret void
 }
 
@@ -73,10 +94,11 @@ def _source() -> str:
         return _ALONE
     machine = platform.machine()
     declaration, pause = _PAUSE.get(machine, ("", ""))
-    wait = f"call i64 (i64, ...) @syscall(i64 {FUTEX.get(machine, 0)}, ptr %pool, i32 128, i32 %last, ptr null)"
-    wake = f"call i64 (i64, ...) @syscall(i64 {FUTEX.get(machine, 0)}, ptr %pool, i32 129, i32 2147483647)"
     mode = flushing(machine)
     declarations, flush = "\n".join(mode.declarations), "\n  ".join(mode.enter)
+    call = FUTEX[machine]
+    wake = f"%woken = call i64 (i64, ...) @syscall(i64 {call}, ptr %job, i32 129, i32 2147483647)"
+    job = "%job = getelementptr i8, ptr %pool, i64 4"
     words = {name: f"%{name} = getelementptr i8, ptr %pool, i64 {at}" for name, at in WORDS.items()}
     return f"""
 declare i64 @syscall(i64, ...)
@@ -95,23 +117,29 @@ some:
   ret i64 %count
 }}
 
-define void @covector_work(ptr %pool, i64 %thread) {{
+define void @covector_work(ptr %pool) {{
 entry:
   {flush}
+  {words["next"]}
   {words["done"]}
   {words["function"]}
   {words["argument"]}
   {words["parts"]}
   {words["asleep"]}
-  br label %next
-next:
-  %last = phi i32 [ 0, %entry ], [ %call, %finished ]
+  {job}
+  br label %idle
+idle:
+  %last = phi i32 [ 0, %entry ], [ %number, %finished ]
   br label %look
 look:
-  %count = phi i64 [ 0, %next ], [ %more, %again ], [ 0, %sleep ]
-  %call = load atomic i32, ptr %pool acquire, align 4
-  %new = icmp ne i32 %call, %last
-  br i1 %new, label %go, label %nothing
+  %count = phi i64 [ 0, %idle ], [ %more, %again ], [ 0, %sleep ], [ 0, %join ]
+  %ticket = load atomic i64, ptr %pool acquire, align 8
+  %upper = lshr i64 %ticket, 32
+  %number = trunc i64 %upper to i32
+  %odd = trunc i32 %number to i1
+  %other = icmp ne i32 %number, %last
+  %open = and i1 %odd, %other
+  br i1 %open, label %join, label %nothing
 nothing:
   {pause}
   %more = add i64 %count, 1
@@ -121,37 +149,44 @@ again:
   br label %look
 sleep:
   %before = atomicrmw add ptr %asleep, i32 1 seq_cst
-  %waited = {wait}
+  %waited = call i64 (i64, ...) @syscall(i64 {call}, ptr %job, i32 128, i32 %number, ptr null)
   %after = atomicrmw sub ptr %asleep, i32 1 seq_cst
   br label %look
-go:
+join:
+  %joined = add i64 %ticket, 1
+  %swap = cmpxchg ptr %pool, i64 %ticket, i64 %joined acq_rel monotonic
+  %in = extractvalue {{ i64, i1 }} %swap, 1
+  br i1 %in, label %begin, label %look
+begin:
   %code = load ptr, ptr %function
-  %stop = icmp eq ptr %code, null
-  br i1 %stop, label %out, label %check
-check:
-  %threads = load i64, ptr %parts
-  %wanted = icmp slt i64 %thread, %threads
-  br i1 %wanted, label %run, label %finished
-run:
   %table = load ptr, ptr %argument
-  call void %code(ptr %table, i64 %thread, i64 %threads)
-  br label %finished
+  %count.parts = load i64, ptr %parts
+  %stop = icmp eq ptr %code, null
+  br i1 %stop, label %out, label %take
+take:
+  %part = atomicrmw add ptr %next, i64 1 monotonic
+  %some = icmp slt i64 %part, %count.parts
+  br i1 %some, label %run, label %finished
+run:
+  call void %code(ptr %table, i64 %part, i64 %count.parts)
+  br label %take
 finished:
   %counted = atomicrmw add ptr %done, i32 1 release
-  br label %next
+  br label %idle
 out:
   ret void
 }}
 
 define void @covector_fork(ptr %pool, ptr %code, ptr %table, i64 %threads) {{
 entry:
+  {words["next"]}
   {words["done"]}
   {words["function"]}
   {words["argument"]}
   {words["parts"]}
   {words["asleep"]}
   {words["busy"]}
-  {words["size"]}
+  {job}
   %alone = icmp sle i64 %threads, 1
   br i1 %alone, label %single, label %try
 single:
@@ -173,24 +208,33 @@ share:
   store ptr %code, ptr %function
   store ptr %table, ptr %argument
   store i64 %threads, ptr %parts
+  store atomic i64 0, ptr %next monotonic, align 8
   store atomic i32 0, ptr %done monotonic, align 4
-  %published = atomicrmw add ptr %pool, i32 1 seq_cst
+  %closed = load atomic i64, ptr %pool monotonic, align 8
+  %open = add i64 %closed, {JOB}
+  store atomic i64 %open, ptr %pool seq_cst, align 8
   %sleepers = load atomic i32, ptr %asleep seq_cst, align 4
   %sleeping = icmp ne i32 %sleepers, 0
-  br i1 %sleeping, label %wake, label %own
+  br i1 %sleeping, label %wake, label %take
 wake:
-  %woken = {wake}
-  br label %own
-own:
-  call void %code(ptr %table, i64 0, i64 %threads)
-  %all = load i64, ptr %size
-  %others = sub i64 %all, 1
-  %wanted = trunc i64 %others to i32
+  {wake}
+  br label %take
+take:
+  %part = atomicrmw add ptr %next, i64 1 monotonic
+  %some = icmp slt i64 %part, %threads
+  br i1 %some, label %run, label %close
+run:
+  call void %code(ptr %table, i64 %part, i64 %threads)
+  br label %take
+close:
+  %ended = add i64 %open, {JOB}
+  %ticket = atomicrmw xchg ptr %pool, i64 %ended acq_rel
+  %joined = trunc i64 %ticket to i32
   br label %wait
 wait:
-  %count = phi i64 [ 0, %own ], [ %more, %spin ], [ %more, %yield ]
+  %count = phi i64 [ 0, %close ], [ %more, %spin ], [ %more, %yield ]
   %finished = load atomic i32, ptr %done acquire, align 4
-  %complete = icmp eq i32 %finished, %wanted
+  %complete = icmp eq i32 %finished, %joined
   br i1 %complete, label %free, label %busywait
 busywait:
   {pause}
@@ -211,6 +255,7 @@ define void @covector_stop(ptr %pool) {{
 entry:
   {words["function"]}
   {words["busy"]}
+  {job}
   br label %try
 try:
   %swap = cmpxchg ptr %busy, i32 0, i32 1 acquire monotonic
@@ -221,8 +266,10 @@ later:
   br label %try
 stop:
   store ptr null, ptr %function
-  %published = atomicrmw add ptr %pool, i32 1 seq_cst
-  %woken = {wake}
+  %closed = load atomic i64, ptr %pool monotonic, align 8
+  %open = add i64 %closed, {JOB}
+  store atomic i64 %open, ptr %pool seq_cst, align 8
+  {wake}
   ret void
 }}
 """
@@ -277,15 +324,15 @@ class Pool:
         if count == 1:
             return (0, 1)
         assert self._code is not None
-        memory = aligned_bytes(384)
+        memory = aligned_bytes(BYTES)
         memory[:] = 0
         memory[WORDS["size"] : WORDS["size"] + 8].view("int64")[0] = count
         # It is kept for good: a call that has its address may still be on its way when the pool is stopped.
         self._memory.append(memory)
         handle = address(memory)
-        work = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(self._code.address("covector_work"))
+        work = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._code.address("covector_work"))
         for number in range(1, count):
-            threading.Thread(target=work, args=(handle, number), name=f"covector-{number}", daemon=True).start()
+            threading.Thread(target=work, args=(handle,), name=f"covector-{number}", daemon=True).start()
         return handle, count
 
     def _stop(self) -> None:
