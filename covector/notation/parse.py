@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-from importlib import resources
 from typing import Any
 
-from lark import Lark, UnexpectedToken
+from lark import UnexpectedToken
 
 from covector.errors import NotationError
 from covector.notation import syntax
-from covector.notation.build import Builder, check_depth
+from covector.notation.build import check_depth
 from covector.notation.mistakes import explain
+from covector.notation.tables import parser as grammar_parser
 from covector.notation.tokens import Scan, check_text, scan, span_of
 
 
@@ -54,24 +53,10 @@ def parse_shape(text: str) -> syntax.Declaration:
     return found
 
 
-@functools.cache
-def _parser() -> Lark:
-    """The parser of the grammar, built when first needed."""
-    grammar = resources.files("covector.notation").joinpath("grammar.lark").read_text(encoding="utf-8")
-    return Lark(
-        grammar,
-        parser="lalr",
-        lexer="basic",
-        start=["program", "expression", "declaration"],
-        transformer=Builder(),
-        maybe_placeholders=False,
-    )
-
-
 def _parse(source: str, start: str) -> Any:
     """What the builder makes of ``source``, read from the rule ``start``."""
     text = check_text(source)
-    parser: Any = _parser().parse_interactive(text, start=start)
+    parser: Any = grammar_parser().parse_interactive(text, start=start)
     try:
         found = scan(parser.lexer_thread.lex(parser.parser_state), text, lines=start == "program")
         tree = _feed(parser, found, text, start)
@@ -100,7 +85,7 @@ def _feed(parser: Any, found: Scan, text: str, start: str) -> Any:
 
 def _accepted(found: Scan, position: int, start: str) -> set[str]:
     """The terminals that could stand at ``position``: asked afresh, for a parser reduces before it sees a fault."""
-    parser: Any = _parser().parse_interactive("", start=start)
+    parser: Any = grammar_parser().parse_interactive("", start=start)
     for token in found.tokens[:position]:
         parser.feed_token(token)
     return set(parser.accepts())
