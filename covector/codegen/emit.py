@@ -15,13 +15,14 @@ from covector.codegen.layout import Layout, tensors_of
 from covector.codegen.loops import Steps
 from covector.codegen.memory import Memory, extent_value
 from covector.codegen.product_calls import part_of
-from covector.codegen.products import Methods
+from covector.codegen.products import Leave, Methods
 from covector.codegen.target import PORTABLE, Target
 from covector.ir import Affine, Compute, as_affine
 from covector.schedule.plan import Kernel, Loop, Plan, Product, Step
 
 PARAMETERS = (("table", "ptr"), ("thread", "i64"), ("threads", "i64"))
 ENTRY = "run"
+OWN = Leave()
 FORK = "covector_fork"
 THREADS = "covector_threads"
 
@@ -71,19 +72,19 @@ def parts_of(plan: Plan, methods: Methods) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def emit(plan: Plan, target: Target = PORTABLE, library: bool = False) -> str:
+def emit(plan: Plan, target: Target = PORTABLE, leave: Leave = OWN) -> str:
     """The LLVM IR of a plan; its entry is ``run``, which takes the address of the table that `table_of` describes.
 
-    With ``library``, products of matrices are calls of ``covector_sgemm`` and ``covector_dgemm``.
+    Products that are left to a library are calls of ``covector_sgemm`` and ``covector_dgemm``.
     """
-    return emit_with_layout(plan, target, library).text
+    return emit_with_layout(plan, target, leave).text
 
 
-def emit_with_layout(plan: Plan, target: Target, library: bool) -> Emitted:
+def emit_with_layout(plan: Plan, target: Target, leave: Leave = OWN) -> Emitted:
     """The LLVM IR of a plan, and what a caller has to know to run it."""
     module = Module(target)
     module.node("!{}")
-    methods = Methods(module, plan, library)
+    methods = Methods(module, plan, leave)
     parts = parts_of(plan, methods)
     layout = Layout(plan, (part.steps for part in parts), methods.scratch)
     names = [_function(module, layout, methods, part, number) for number, part in enumerate(parts)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from covector.codegen.builder import Module
-from covector.codegen.contraction import ContractionKernel, ContractionSpec, contraction_kernel, specify
+from covector.codegen.contraction import ContractionKernel, ContractionSpec, choose, contraction_kernel, specify
 from covector.codegen.layout import steps_of
 from covector.ir import Affine, Apply, Expr, Index, Literal, as_affine
 from covector.ops import SCALARS
@@ -51,14 +51,19 @@ class LibraryCall:
 Method = ContractionKernel | LibraryCall
 
 
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """What products of matrices may be left to: a ``library`` (None: nothing), ``always`` or where it is faster."""
+
+    library: str | None = None
+    always: bool = False
+
+
 class Methods:
-    """How each product of a plan is computed; equal products share one kernel.
+    """How each product of a plan is computed; equal products share one kernel."""
 
-    With ``library``, products of plain matrices are left to it.
-    """
-
-    def __init__(self, module: Module, plan: Plan, library: bool) -> None:
-        self.module, self.plan, self.library = module, plan, library
+    def __init__(self, module: Module, plan: Plan, leave: Leave) -> None:
+        self.module, self.plan, self.leave = module, plan, leave
         self._kernels: dict[ContractionSpec, ContractionKernel] = {}
         self._chosen: dict[int, Method | None] = {}
         for step in (step for kernel in plan.kernels for step in steps_of(kernel.steps)):
@@ -70,9 +75,11 @@ class Methods:
         spec = specify(product, {tensor: self.plan.storage[tensor].axes for tensor in tensors})
         if spec is None or (spec.work.is_constant and spec.work.constant < SMALL):
             return None
-        call = library_call(spec) if self.library else None
-        if call is not None:
-            return call
+        leave = self.leave
+        if leave.library and (leave.always or choose(spec, leave.library, self.module.target) == "blas"):
+            call = library_call(spec)
+            if call is not None:
+                return call
         if spec not in self._kernels:
             self._kernels[spec] = contraction_kernel(self.module, f"contraction{len(self._kernels)}", spec)
         return self._kernels[spec]
@@ -80,6 +87,11 @@ class Methods:
     def of(self, product: Product) -> Method | None:
         """The method for a product; None for loops."""
         return self._chosen[id(product)]
+
+    @property
+    def calls_library(self) -> bool:
+        """Whether a product is left to the library."""
+        return any(isinstance(method, LibraryCall) for method in self._chosen.values())
 
     @property
     def scratch(self) -> int:

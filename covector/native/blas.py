@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal as OneOf
 
+from covector.codegen.products import Leave
 from covector.errors import CovectorError, nearest
 
 Choice = OneOf["auto", "own", "openblas", "mkl"]
@@ -21,6 +22,7 @@ CHOICES: tuple[Choice, ...] = ("auto", "own", "openblas", "mkl")
 
 _MKL_NAMES = ("libmkl_rt.so.2", "libmkl_rt.so.3", "libmkl_rt.so", "libmkl_rt.2.dylib", "mkl_rt.2.dll")
 _SEQUENTIAL = 1
+_OPENBLAS = "scipy_openblas64"
 
 
 class Library:
@@ -58,11 +60,22 @@ def choose(choice: Choice) -> None:
     SETTINGS.choice = choice
 
 
-def link() -> Mapping[str, int]:
-    """The addresses of the matrix products of the library that was chosen; nothing where products are our own."""
-    loader = _LOADERS.get(SETTINGS.choice)
-    library = loader() if loader else None
+def leave() -> Leave:
+    """What products are left to in this process."""
+    choice = SETTINGS.choice
+    if choice == "auto":
+        return Leave("mkl" if mkl() is not None else "openblas" if _has_openblas() else None)
+    return Leave(choice, always=True) if choice in _LOADERS else Leave()
+
+
+def addresses(name: str) -> Mapping[str, int]:
+    """The addresses of the matrix products of a library."""
+    library = _LOADERS[name]()
     return library.addresses if library is not None else {}
+
+
+def _has_openblas() -> bool:
+    return importlib.util.find_spec(_OPENBLAS) is not None
 
 
 @cache
@@ -81,7 +94,7 @@ def mkl() -> Library | None:
 @cache
 def openblas() -> Library | None:
     """The OpenBLAS of the package ``scipy-openblas64``, told to use no threads of its own; None where it is not."""
-    found = importlib.util.find_spec("scipy_openblas64")
+    found = importlib.util.find_spec(_OPENBLAS)
     if found is None or found.origin is None:
         return None
     for path in sorted((Path(found.origin).parent / "lib").glob("libscipy_openblas64_*")):

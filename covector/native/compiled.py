@@ -56,8 +56,10 @@ class Compiled:
     """A plan as machine code; it may be called from any number of Python threads at once."""
 
     def __init__(self, planned: Plan, program: Program) -> None:
-        library = blas.link()
-        emitted = emit_with_layout(planned, jit.host().target, bool(library))
+        leave = blas.leave()
+        emitted = emit_with_layout(planned, jit.host().target, leave)
+        called = emitted.methods.calls_library and leave.library
+        library = blas.addresses(called) if called else {}
         self.layout, self.parallel = emitted.layout, emitted.is_parallel
         self.table = self.layout.table
         self.explanation: Explanation = explanation_of(planned, emitted)

@@ -61,7 +61,7 @@ def run_plan(
 ) -> tuple[list[np.ndarray], int]:
     """The outputs of a plan's code, and its error word."""
     bound, before = dict(extents or {}), POOL.threads
-    emitted = emit_with_layout(plan, target or jit.host().target, False)
+    emitted = emit_with_layout(plan, target or jit.host().target)
     table, layout = emitted.layout.table, emitted.layout
     POOL.set_threads(threads)
     try:
