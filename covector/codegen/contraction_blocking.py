@@ -143,9 +143,9 @@ def choose_tile(dtype: str, rows: int, columns: int, target: Target) -> Tile:
     """The tile that takes the fewest cycles; of those the one with the most rows.
 
     >>> choose_tile("float32", 128, 512, Target(64))
-    Tile(dtype='float32', rows=13, vectors=2)
+    Tile(dtype='float32', rows=8, vectors=2)
     >>> choose_tile("float32", 1, 512, Target(64))
-    Tile(dtype='float32', rows=1, vectors=16)
+    Tile(dtype='float32', rows=1, vectors=8)
     """
     width, held = target.lanes(dtype), registers(target)
     found = []
