@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from covector.errors import CovectorError
 from covector.ir import Affine, Compute, Index, Input, Program, Read, Symbol, Tensor, as_affine
 from covector.ir.tensor import program_of
+from covector.run.extents import evaluate_extent
 from covector.tensors.dtypes import Kind
 from covector.tensors.form import Entry
 from covector.tensors.instantiate import Instantiation
@@ -58,25 +59,31 @@ class LinkError(CovectorError):
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A program, the leaf that each of its inputs is, the statement of each wanted value, and what is in place."""
+    """A program, the leaf that each of its inputs is, the statement of each wanted value, and what is in place.
+
+    ``equal`` are symbols with the extents that were taken for them: the program is for sizes where they are equal.
+    """
 
     program: Program
     leaves: tuple[int, ...]
     places: tuple[int, ...]
     in_place: Mapping[Compute, Input]
+    equal: tuple[tuple[str, Affine], ...] = ()
 
 
-def link(graph: Graph, extents: Sequence[Affine]) -> Linked:
+def link(graph: Graph, extents: Sequence[Affine], samples: Sequence[Mapping[str, int]] = ()) -> Linked:
     """The program of a graph, with the given extents in the place of `Graph.sizes`.
 
-    Raises `LinkError` where extents that must be equal are not.
+    ``samples`` are values that the symbols have had: a symbol that no argument determines is taken for the extent that
+    has always been equal to it. Raises `LinkError` where extents that must be equal are not.
     """
-    linker = _Linker()
+    linker = _Linker(samples)
     given = iter(extents)
     for number, item in enumerate(graph.items):
         if isinstance(item, Kind):
             shape = tuple(next(given) for _ in item.shape)
             linker.tensors.append(Input(f"x{number}", shape, str(item.dtype)))
+            linker.learn(shape)
         else:
             sizes = [next(given) for _ in item.entry.sizes]
             linker.call(item, sizes)
@@ -86,27 +93,54 @@ def link(graph: Graph, extents: Sequence[Affine]) -> Linked:
 class _Linker:
     """The tensors of a program as they are made."""
 
-    def __init__(self) -> None:
+    def __init__(self, samples: Sequence[Mapping[str, int]]) -> None:
+        self.samples = samples
+        self.known: dict[tuple[int, ...], Affine] = {}
+        self.equal: dict[str, Affine] = {}
+        self.called: dict[object, dict[Tensor, Tensor]] = {}
         self.tensors: list[Tensor] = []
         self.made: dict[object, Compute] = {}
         self.names: dict[str, int] = {}
 
     def call(self, call: Call, sizes: Sequence[Affine]) -> None:
         """Add the statements of a call, and the one that it stands for as the next tensor."""
+        key = (call.entry.number, call.args)
+        if key not in self.called:
+            self.called[key] = self.made_of(call, sizes)
+        self.tensors.append(self.called[key][call.entry.form.program.outputs[call.output]])
+
+    def made_of(self, call: Call, sizes: Sequence[Affine]) -> dict[Tensor, Tensor]:
+        """The tensors that the inputs and statements of a form are in a call."""
         form = call.entry.form
         arguments = [self.tensors[place] for place in call.args]
-        symbols = dict(zip(form.symbols, sizes, strict=True))
         tensors: dict[Tensor, Tensor] = dict(zip(form.program.inputs, arguments, strict=True))
-        _bind(form.program.inputs, arguments, symbols)
+        bound = _bound(form.program.inputs, arguments)
+        symbols = {s: bound.get(s) or self.extent(size) for s, size in zip(form.symbols, sizes, strict=True)}
         build = Instantiation(tensors, symbols)
         for given, argument in zip(form.program.inputs, arguments, strict=True):
             if tuple(map(build.extent, given.shape)) != argument.shape:
                 raise LinkError(f"{form.name}: {argument!r} is not of the shape of {given!r}")
         for statement in form.program.statements:
             assert isinstance(statement, Compute)
-            build = Instantiation(tensors, symbols)
-            tensors[statement] = self.statement(build, statement)
-        self.tensors.append(tensors[form.program.outputs[call.output]])
+            tensors[statement] = self.statement(Instantiation(tensors, symbols), statement)
+            self.learn(tensors[statement].shape)
+        return tensors
+
+    def learn(self, shape: Sequence[Affine]) -> None:
+        """Remember the values that extents have had."""
+        for extent in shape:
+            if not extent.is_constant:
+                values = tuple(evaluate_extent(extent, sample) for sample in self.samples)
+                self.known.setdefault(values, extent)
+
+    def extent(self, size: Affine) -> Affine:
+        """A size that no argument determines: a known extent that has always been equal to it, where there is one."""
+        if size.is_constant:
+            return size
+        found = self.known.get(tuple(evaluate_extent(size, sample) for sample in self.samples), size)
+        if found is not size:
+            self.equal[repr(size)] = found
+        return found
 
     def statement(self, build: Instantiation, statement: Compute) -> Tensor:
         """The statement at these tensors and extents: one that exists already where there is an equal one."""
@@ -131,13 +165,15 @@ class _Linker:
         return f"{stem}_{count}"
 
 
-def _bind(inputs: Sequence[Input], arguments: Sequence[Tensor], symbols: dict[Symbol, Affine]) -> None:
-    """Give symbols the extents that the arguments have."""
+def _bound(inputs: Sequence[Input], arguments: Sequence[Tensor]) -> dict[Symbol, Affine]:
+    """The symbols that arguments determine, with the extents that these have."""
+    bound: dict[Symbol, Affine] = {}
     for given, argument in zip(inputs, arguments, strict=True):
         for extent, actual in zip(given.shape, argument.shape, strict=True):
             symbol = extent.atom
             if isinstance(symbol, Symbol):
-                symbols[symbol] = actual
+                bound[symbol] = actual
+    return bound
 
 
 def _whole(body: object, indices: tuple[Index, ...]) -> Tensor | None:
@@ -170,7 +206,8 @@ def _finished(graph: Graph, linker: _Linker) -> Linked:
         home, target = linker.tensors[leaf], outputs[places[at]]
         if isinstance(home, Input) and home in program.inputs and target not in in_place:
             in_place[target] = home
-    return Linked(program, tuple(number[given] for given in program.inputs), tuple(places), in_place)
+    leaves = tuple(number[given] for given in program.inputs)
+    return Linked(program, leaves, tuple(places), in_place, tuple(linker.equal.items()))
 
 
 def _copied(linker: _Linker, tensor: Input) -> Compute:

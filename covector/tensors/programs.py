@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from covector.ir import Affine, Symbol, as_affine
 from covector.ir.check import check
 from covector.native.engine import Executable, compile_program
+from covector.run.extents import evaluate_extent
 from covector.tensors.link import Graph, Linked, LinkError, link
 
 MOST_PROGRAMS = 512
@@ -49,9 +50,14 @@ class _Program:
         free = {position for group in self.groups for position in group}
         if any(a != b for at, (a, b) in enumerate(zip(self.sizes, sizes, strict=True)) if at not in free):
             return None
-        if any(not sizes[group[0]] or sizes[position] != sizes[group[0]] for group in self.groups for position in group):
+        if any(
+            not sizes[group[0]] or sizes[position] != sizes[group[0]] for group in self.groups for position in group
+        ):
             return None
-        return {f"N{number}": sizes[group[0]] for number, group in enumerate(self.groups)}
+        found = _values(self.groups, sizes)
+        if any(found[name] != evaluate_extent(extent, found) for name, extent in self.linked.equal):
+            return None
+        return found
 
 
 @dataclass(slots=True)
@@ -94,7 +100,8 @@ def _another(graph: Graph, sizes: tuple[int, ...], structure: _Structure) -> _Pr
             for position in group:
                 extents[position] = as_affine(Symbol(f"N{number}"))
         try:
-            return _made(graph, extents, sizes, groups)
+            samples = [_values(groups, known) for known in (structure.programs[-1].sizes, sizes)]
+            return _made(graph, extents, sizes, groups, samples)
         except LinkError:
             structure.links_with_symbols = False
     return _made(graph, [as_affine(size) for size in sizes], sizes, ())
@@ -110,9 +117,20 @@ def _groups(known: _Program, sizes: tuple[int, ...]) -> tuple[tuple[int, ...], .
     return tuple(tuple(group) for group in together.values())
 
 
-def _made(graph: Graph, extents: list[Affine], sizes: tuple[int, ...], groups: tuple[tuple[int, ...], ...]) -> _Program:
+def _values(groups: Iterable[Sequence[int]], sizes: Sequence[int]) -> dict[str, int]:
+    """The values of the symbols of groups for some sizes."""
+    return {f"N{number}": sizes[group[0]] for number, group in enumerate(groups)}
+
+
+def _made(
+    graph: Graph,
+    extents: list[Affine],
+    sizes: tuple[int, ...],
+    groups: tuple[tuple[int, ...], ...],
+    samples: Sequence[dict[str, int]] = (),
+) -> _Program:
     global compiled_count  # noqa: PLW0603 - how many programs this process has compiled, shown by explain
-    linked = link(graph, extents)
+    linked = link(graph, extents, samples)
     executable = compile_program(check(linked.program), linked.in_place)
     compiled_count += 1
     return _Program(linked, executable, sizes, groups)
