@@ -261,7 +261,8 @@ class Jacobian:
         check_dense(self.shape, prod(self.shape) * self.dtype.itemsize, limit, instead)
         if self._operator is not None:
             return np.concatenate(list(self.rows()))
-        return self._run(products.dense(self.form), {}, {})
+        whole = products.whole_factor(self.form)
+        return self.arrays[whole].copy() if whole is not None else self._run(products.dense(self.form), {}, {})
 
     def rows(self, count: int | None = None) -> Iterator[Array]:
         """The dense array, ``count`` entries of the first output axis at a time (as many as an eighth of the budget

@@ -40,6 +40,18 @@ def dense(form: Form) -> Program:
 
 
 @lru_cache(maxsize=1024)
+def whole_factor(form: Form) -> str | None:
+    """The name of the stored factor that is the dense array already, or None."""
+    if len(form.terms) != 1:
+        return None
+    (term,) = form.terms
+    here = tuple(map(as_affine, form.groups.all))
+    plain = term.coefficient == 1 and not term.brackets and not term.bound and len(term.factors) == 1
+    (factor,) = term.factors if plain else (None,)
+    return factor.tensor.name if isinstance(factor, Read) and factor.positions == here else None
+
+
+@lru_cache(maxsize=1024)
 def diagonal(form: Form) -> Program:
     """``J[outputs; outputs]``, of a form whose two groups have equal extents."""
     here = map(as_affine, form.groups.outputs)

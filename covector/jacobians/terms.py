@@ -98,6 +98,10 @@ def _multiplied_out(expr: Expr, inputs: frozenset[Index]) -> Iterator[Expr]:
         for part in _multiplied_out(expr.body, inputs):
             yield Reduce("sum", expr.indices, part)
         return
+    if isinstance(expr, Reduce) and expr.operation == "sum" and (parted := _parted(expr)) is not None:
+        for part in parted:
+            yield from _multiplied_out(part, inputs)
+        return
     factors = factors_of(expr)
     for place, factor in enumerate(factors):
         inner = isinstance(factor, Reduce) or is_apply(factor, "add")
@@ -108,6 +112,22 @@ def _multiplied_out(expr: Expr, inputs: frozenset[Index]) -> Iterator[Expr]:
                     yield from _multiplied_out(_flat((*factors[:place], part, *factors[place + 1 :])), inputs)
                 return
     yield expr
+
+
+def _parted(expr: Reduce) -> tuple[Expr, ...] | None:
+    """A sum of a product multiplied out where a term of one of its factors has none of the summed indices: there that
+    term comes out of the sum, and what is left may have low rank. None where there is no such factor.
+    """
+    bound = frozenset(expr.indices)
+    factors = factors_of(expr.body)
+    for place, factor in enumerate(factors):
+        if is_apply(factor, "add"):
+            terms: tuple[Expr, ...] = factor.arguments  # type: ignore[union-attr]
+            depends = {bool(free(term) & bound) for term in terms if free(term)}
+            if depends == {True, False}:
+                rest = factors[:place], factors[place + 1 :]
+                return tuple(Reduce("sum", expr.indices, _flat((*rest[0], term, *rest[1]))) for term in terms)
+    return None
 
 
 def _flat(factors: Iterable[Expr]) -> Expr:
