@@ -11,11 +11,13 @@ from covector.errors import CovectorError
 from covector.notes import math as m
 from covector.notes.chain_claims import Claims, Conditions, Patience, Term
 from covector.notes.chain_conditions import ConditionReader
-from covector.notes.chain_declare import own_extent, same_extents
+from covector.notes.chain_declare import declare_ahead, own_extent, same_extents, symmetric_names
 from covector.notes.chain_define import (
     defined_by,
     entry_definition,
     in_order,
+    is_assumption,
+    is_recurrence,
     new_names,
     own_entries,
     solved,
@@ -91,6 +93,8 @@ class Walker(ConditionReader):
             self.context.forget(item.name, section[:1])
             self.context.declare(item)
         self.context.top = section[:1]
+        declare_ahead(self.notes, reading, self.waiting, self.context)
+        self.context.symmetric = symmetric_names(self.notes, reading)
         if reading.formula is None:
             outcome = Outcome([self.unread(reading)])
         elif time.process_time() - self.began > PAGE_SECONDS:
@@ -140,7 +144,9 @@ class Walker(ConditionReader):
         assert kept is not None
         extents = self.context.extents.copy()
         outcome = self.attempt(kept[2])
+        loose = set(self.context.extents.loose)
         self.context.extents.take(extents)  # what is wrong says nothing of extents
+        self.context.extents.loose |= loose
         return outcome
 
     def save(self) -> tuple[Context, Term | None, dict[int, Conditions], Conditions | None]:
@@ -251,6 +257,12 @@ class Walker(ConditionReader):
     def chain(self, statement: Statement, outcome: Outcome) -> None:
         """``a = b = c``: what it defines, and what it claims."""
         terms = [Term(term, self.reading.snippet) for term in statement.terms]
+        if not statement.continues and is_recurrence(statement, self.context):
+            outcome.says.append("a recurrence: what one step makes of the one before")
+            return
+        if not statement.continues and is_assumption(statement, self.context):
+            outcome.says.append("an assumption")
+            return
         if statement.continues:
             if self.head is None:
                 raise UnreadError("this goes on from nothing", statement.span)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+
 from covector.checker.verdict import Cause, Verdict
 from covector.ir import Symbol
 from covector.notes import math as m
 from covector.notes.context import Context
+from covector.notes.declarations import Declaration
 from covector.notes.formula import Statement
+from covector.notes.page import Heading, Paragraph, Prose, Snippet
 from covector.notes.read import Notes, Reading
 from covector.notes.show import show
+
+NEAR = 30
+"""Lines after a formula in which what it uses may be declared."""
+
+SYMMETRIC = re.compile(r"(?<!skew-)(?<!anti)\bsymmetric|(?<!反)对称", re.IGNORECASE)
+_IF = re.compile(r"\b(?:if|when|for|assuming|suppose)\b|若|如果|当|假设", re.IGNORECASE)
 
 
 def same_extents(notes: Notes, context: Context) -> None:
@@ -29,6 +40,41 @@ def same_extents(notes: Notes, context: Context) -> None:
             if isinstance(symbol, Symbol) and left != right:
                 context.extents.loose.add(symbol)
                 context.extents.unify(left, right)
+
+
+def declare_ahead(notes: Notes, reading: Reading, waiting: list[Declaration], context: Context) -> None:
+    """Take what a page declares only after it uses it, as in "… where t is a vector", in the same part of the page."""
+    if reading.formula is None:
+        return
+    statements = next(reading.formula.readings(1)).statements
+    used = {n.name for s in statements for term in s.terms for n in m.walk(term) if isinstance(n, m.Name)}
+    for item in waiting:
+        known = item.name in context.shapes or item.name in context.defined
+        if item.name in used and not known and item.how in ("space", "words") and item.line < _end(notes, reading):
+            context.declare(item)
+
+
+def _end(notes: Notes, reading: Reading) -> int:
+    """The line up to which what a formula uses may be declared: some way on, but in its part of the page."""
+    top = reading.section[0].level if reading.section else 7
+    later = [b.line for b in notes.page.blocks if isinstance(b, Heading) and b.level <= top]
+    return min([reading.snippet.line + NEAR, *(line for line in later if line > reading.snippet.line)])
+
+
+def symmetric_names(notes: Notes, reading: Reading) -> set[str]:
+    """The matrices that are said to be symmetric: for good, or by an "if" in the paragraph of a formula."""
+    found: set[str] = set()
+    for block in notes.page.blocks:
+        if not isinstance(block, Paragraph) or block.line > reading.snippet.line:
+            continue
+        words = "".join(piece.text for piece in block.pieces if isinstance(piece, Prose))
+        if not SYMMETRIC.search(words) or (_IF.search(words) and block is not reading.block):
+            continue
+        for one, other in pairwise(block.pieces):
+            for name, prose in ((one, other), (other, one)):
+                if isinstance(name, Snippet) and isinstance(prose, Prose) and SYMMETRIC.search(prose.text):
+                    found |= {name.text.strip()} if name.text.strip().isalpha() else set()
+    return found
 
 
 def own_extent(notes: Notes, reading: Reading, statement: Statement, own: m.Math) -> Verdict:

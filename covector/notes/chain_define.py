@@ -78,6 +78,35 @@ def _new_name(statement: Statement, context: Context) -> str | None:
     return found[0] if found is not None and found[0] not in context.defined else None
 
 
+def is_recurrence(statement: Statement, context: Context) -> bool:
+    """``w_{t+1} = w_t - η g_t``: an entry of something that is defined nowhere, by the entry of a step before."""
+    left = statement.terms[0]
+    if not isinstance(left, m.Indexed) or not isinstance(left.base, m.Name) or left.base.name in context.defined:
+        return False
+    others = [n for term in statement.terms[1:] for n in m.walk(term) if isinstance(n, m.Indexed)]
+    own = [n for n in others if show(n.base) == left.base.name and len(n.positions) == len(left.positions)]
+    return any(_shifted(a, b) for n in own for a, b in zip(left.positions, n.positions, strict=True))
+
+
+def _shifted(one: m.Math, other: m.Math) -> bool:
+    """Whether two positions differ by a number: ``t + 1`` and ``t``."""
+    letters = [{n.name for n in m.walk(place) if isinstance(n, m.Name)} for place in (one, other)]
+    plain = all(isinstance(n, (m.Name, m.Sum, m.Number)) for place in (one, other) for n in m.walk(place))
+    return plain and letters[0] == letters[1] and len(letters[0]) == 1 and show(one) != show(other)
+
+
+def is_assumption(statement: Statement, context: Context) -> bool:
+    """``\\sum_k t_k = 1``: a number said of what the page only declares."""
+    if len(statement.terms) != 2 or not isinstance(statement.terms[1], m.Number):
+        return False
+    left = statement.terms[0]
+    if not isinstance(left, (m.Reduction, m.Norm, m.Absolute)):
+        return False
+    names = {n.name for n in m.walk(left) if isinstance(n, m.Name)}
+    derived = any(isinstance(n, (m.Derivative, m.Differential)) for n in m.walk(left))
+    return not derived and not names & {*context.defined, *context.given}
+
+
 def chain_rule(left: m.Math, right: m.Math, context: Context) -> bool:
     """Whether ``right`` is the chain rule for ``left`` through something of which the page says nothing."""
     if not (isinstance(left, m.Derivative) and isinstance(right, m.Product)) or len(left.by) != 1:

@@ -54,6 +54,7 @@ class Context:
     base: int = 1
     aliases: dict[str, str] = field(default_factory=dict)
     unequal: list[tuple[str, str]] = field(default_factory=list)
+    symmetric: set[str] = field(default_factory=set)
     given: dict[str, Compute] = field(default_factory=dict)
     cotangents: tuple[str, ...] = COTANGENTS
 

@@ -60,6 +60,7 @@ class Translator(CaseReader, Derivatives):
         self.notes: dict[str, None] = {}
         self.busy: list[str] = []
         self.depth = self.steps = 0
+        self.lowers: dict[str, int] = {}
         self.bounds: dict[tuple[str, int], Affine] = {}
         self.node: m.Math = m.Words(Span(0, 0), "")
 
@@ -251,11 +252,15 @@ class Translator(CaseReader, Derivatives):
         if binding.upper is not None:
             lower = self.integer(binding.lower) if binding.lower is not None else as_affine(self.context.base)
             wanted = self.integer(binding.upper, soft=True) - lower + 1
-            if lower.is_constant and lower.constant != self.context.base:
+            other = lower.is_constant and lower.constant != self.context.base
+            fits = not (other and lower.constant not in (0, 1)) and self.extents.unify(extent, wanted)
+            if other and not fits:
                 raise UnreadError(
                     f"the sum begins at {lower}, where the page counts from {self.context.base}", binding.span
                 )
-            if not self.extents.unify(extent, wanted):
+            if other:
+                self.lowers[name] = lower.constant
+            if not fits:
                 raise self.wrong_bound(binding, name, extent, wanted)
             self.same_name(binding, name, wanted)
         index = Index(name, self.extents.resolve(extent))

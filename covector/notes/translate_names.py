@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from covector.calculus.build import ONE, equal
+from fractions import Fraction
+
+from covector.calculus.build import ONE, add, equal, mul, number
 from covector.errors import CovectorError, nearest
 from covector.ir import Affine, Apply, Index, Input, Read, Symbol, as_affine
 from covector.ir.affine import free
@@ -64,6 +66,7 @@ class Names:
     same: dict[str, str]
     busy: list[str]
     bounds: dict[tuple[str, int], Affine]
+    lowers: dict[str, int]
     layout: str
     spoken: frozenset[str]
 
@@ -88,7 +91,7 @@ class Names:
         context = self.context
         for own, index in reversed(self.bound):
             if own == name:
-                return constant(as_affine(index) + context.base)
+                return constant(as_affine(index) + self.lowers.get(name, context.base))
         if name == "1":
             return self.vector_of_ones(node)
         if name in self.held:
@@ -174,6 +177,9 @@ class Names:
         """The elements of a tensor that stands for itself."""
         shape = self.shape_of(name)
         tensor = Input(name, shape, "float64")
+        if name in self.context.symmetric and len(shape) == 2 and name not in self.held:
+            half = number(Fraction(1, 2))
+            return Value(shape, lambda at: mul(half, add(Read(tensor, at), Read(tensor, at[::-1]))))
         return Value(shape, lambda at: Read(tensor, at))
 
     def shape_of(self, name: str) -> tuple[Affine, ...]:
