@@ -89,6 +89,26 @@ PLANTED = [
     ("layernorm-vector", r"= \frac{2}{D} c$$", r"= \frac{2}{D} x$$"),
     ("layernorm-vector", r"= \frac{2}{D} c$$", r"= 2 c$$"),
     ("layernorm-vector", r"\nabla_x \mu = \frac{1}{D} \mathbf{1}", r"\nabla_x \mu = \mathbf{1}"),
+    (
+        "mixed",
+        r"\frac{1}{N} \sum_{i=1}^{N} (\hat{y}_i - y_i) X_{ij}",
+        r"\frac{2}{N} \sum_{i=1}^{N} (\hat{y}_i - y_i) X_{ij}",
+    ),
+    ("mixed", r"\frac{1}{N} X^T (\hat{y} - y)", r"\frac{1}{N} X^T (y - \hat{y})"),
+    ("mixed", r"\nabla_w R = \lambda w", r"\nabla_w R = 2 \lambda w"),
+    ("mixed", r"p_k(\delta_{kj} - p_j)", r"p_k(1 - p_j)"),
+    ("mixed", r"\odot (c - u)", r"\odot (u - c)"),
+    ("mixed", r"z \odot (1 - z)$", r"a \odot (1 - a)$"),
+    ("cross-entropy-zh", r"-\frac{1}{N} \frac{Y_{ij}}{P_{ij}}", r"\frac{1}{N} \frac{Y_{ij}}{P_{ij}}"),
+    ("cross-entropy-zh", r"= P_{ij} (1 - P_{ij})", r"= P_{ij} P_{ij}"),
+    ("cross-entropy-zh", r"= -P_{ij} P_{ik}", r"= P_{ij} P_{ik}"),
+    ("cross-entropy-zh", "= (A + A^T) x", "= 2 A x"),
+    ("cross-entropy-zh", "= 2 A x$", "= A x$"),
+    (
+        "cross-entropy-zh",
+        r"\frac{\partial L}{\partial y_{f,l}} x_{c,l+k}",
+        r"\frac{\partial L}{\partial y_{f,l}} x_{c,l-k}",
+    ),
 ]
 CAUSES = [
     ("matrix", "= W_{lj}", "= W_{jl}", "swapped indices"),
