@@ -58,6 +58,7 @@ def units_of(program: Program, taken: Taken) -> tuple[Program, list[Unit], dict[
 def with_copies(program: Program, taken: Taken) -> tuple[Program, Taken]:
     """The program with a value of its own for each output that cannot be computed in place, copied at the end."""
     copied = {statement for statement, given in taken.items() if _needs_copy(program, statement, given)}
+    copied |= waiting_for_themselves(program, taken)
     if not copied:
         return program, taken
     replaced: dict[Any, Compute] = {}
@@ -94,21 +95,47 @@ def _needs_copy(program: Program, statement: Compute, given: Input) -> bool:
     return False
 
 
-def in_order(program: Program, taken: Taken) -> list[Compute]:
-    """The statements, each after what it reads and after what reads the input that it overwrites."""
+def waiting_for_themselves(program: Program, taken: Taken) -> set[Compute]:
+    """Outputs that cannot come after all that reads what they overwrite: of ``a, b = a + b, a - b`` both."""
+    before = _before(program, taken)
+    found = set()
+    for statement in taken:
+        reached: set[Compute] = set()
+        stack = list(before[statement])
+        while stack:
+            other = stack.pop()
+            if other not in reached:
+                reached.add(other)
+                stack.extend(before[other])
+        if statement in reached:
+            found.add(statement)
+    return found
+
+
+def _before(program: Program, taken: Taken) -> dict[Compute, list[Compute]]:
+    """The statements that each must come after: what it reads, and what reads the input that it overwrites."""
+    statements = computed(program)
     readers: dict[Tensor, list[Compute]] = {given: [] for given in taken.values()}
-    for statement in computed(program):
+    for statement in statements:
         for tensor in read_tensors(statement):
             if tensor in readers:
                 readers[tensor].append(statement)
+    found = {}
+    for statement in statements:
+        found[statement] = [tensor for tensor in read_tensors(statement) if isinstance(tensor, Compute)]
+        if statement in taken:
+            found[statement] += [reader for reader in readers[taken[statement]] if reader is not statement]
+    return found
+
+
+def in_order(program: Program, taken: Taken) -> list[Compute]:
+    """The statements, each after what it reads and after what reads the input that it overwrites."""
+    before = _before(program, taken)
     done: dict[Compute, None] = {}
     stack = list(reversed(computed(program)))
     while stack:
         statement = stack[-1]
-        before = [tensor for tensor in read_tensors(statement) if isinstance(tensor, Compute)]
-        if statement in taken:
-            before += [reader for reader in readers[taken[statement]] if reader is not statement]
-        missing = [tensor for tensor in before if tensor not in done]
+        missing = [other for other in before[statement] if other not in done]
         if missing and statement not in done:
             stack.extend(missing)
         else:

@@ -62,6 +62,11 @@ def test_two_updates_that_read_each_other() -> None:
     check(*updated(text, new_v="v", new_w="w"))
 
 
+def test_two_updates_of_which_neither_can_be_the_first() -> None:
+    text = "v: 6\nw: 6\nx: 6\nnew_v[i] = v[i] + w[i]\nnew_w[i] = v[i] - x[i]\nnew_x[i] = x[i] * v[i]"
+    check(*updated(text, new_v="v", new_w="w", new_x="x"))
+
+
 def test_a_step_of_a_perceptron() -> None:
     program, in_place = perceptron((5, 4, 3, 3), 6)
     check(program, dict(in_place))
