@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from covector.nn.ops import ops
+from covector.frontend.arrays import Array
 from covector.optim.optimizer import Group, Optimizer, State, check_not_negative
-from covector.optim.settings import Settings
+from covector.optim.rule import Rule, decayed, kept, sqrt
+from covector.optim.settings import Setting, setting
 from covector.tensors.creation import full_like, zeros
+from covector.tensors.rounding import as_type
 from covector.tensors.tensor import Tensor
+
+
+def _adagrad(
+    parameter: Array,
+    gradient: Array,
+    sum: Array,
+    step: Array,
+    lr: Array,
+    lr_decay: Array,
+    eps: Array,
+    weight_decay: Array | None = None,
+) -> dict[str, Array]:
+    """The step of a parameter, of a rate that is computed in float64."""
+    gradient = decayed(gradient, parameter, weight_decay)
+    rate = as_type(lr / (1 + step * lr_decay), parameter.dtype)
+    total = kept(sum + gradient * gradient)
+    return {"parameter": parameter - rate * gradient / (sqrt(total) + eps), "sum": total, "step": step + 1}
 
 
 class Adagrad(Optimizer):
@@ -25,6 +44,8 @@ class Adagrad(Optimizer):
     >>> round(w.item(), 4)
     0.75
     """
+
+    rule = Rule("adagrad", _adagrad)
 
     def __init__(
         self,
@@ -47,14 +68,8 @@ class Adagrad(Optimizer):
         first = float(group["initial_accumulator_value"])
         return {"step": zeros((), dtype="float64"), "sum": full_like(parameter, first)}
 
-    def update(self, parameter: Tensor, gradient: Tensor, state: State, group: Group, settings: Settings) -> Tensor:
-        dtype = parameter.dtype
-        if group["weight_decay"]:
-            gradient = gradient + settings("weight_decay", dtype) * parameter
-        rate = settings("lr", dtype)
-        if group["lr_decay"]:
-            lr, decay = settings("lr", "float64"), settings("lr_decay", "float64")
-            rate = (lr / (1 + state["step"] * decay)).to(dtype)
-        state["step"] = state["step"] + 1
-        total = state["sum"] = state["sum"] + gradient * gradient
-        return parameter - rate * gradient / (ops.sqrt(total) + settings("eps", dtype))
+    def numbers(self, group: Group) -> Mapping[str, Setting]:
+        return {name: setting(name) for name in ("eps", *(("weight_decay",) if group["weight_decay"] else ()))}
+
+    def exact_numbers(self, group: Group) -> Mapping[str, Setting]:
+        return {"lr": setting("lr"), "lr_decay": setting("lr_decay")}

@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from covector.errors import CovectorError
-from covector.nn.ops import ops
+from covector.frontend.arrays import Array
+from covector.frontend.elementwise import elementwise
 from covector.optim.optimizer import Group, Optimizer, State, check_not_negative
-from covector.optim.settings import Settings
+from covector.optim.rule import Rule, decayed, kept, sqrt
+from covector.optim.settings import Setting, setting
 from covector.tensors.creation import zeros, zeros_like
+from covector.tensors.rounding import as_type
 from covector.tensors.tensor import Tensor
+
+
+def _adam(
+    parameter: Array,
+    gradient: Array,
+    exp_avg: Array,
+    exp_avg_sq: Array,
+    step: Array,
+    lr: Array,
+    beta1: Array,
+    beta2: Array,
+    old: Array,
+    new: Array,
+    new_square: Array,
+    eps: Array,
+    weight_decay: Array | None = None,
+    shrinkage: Array | None = None,
+    max_exp_avg_sq: Array | None = None,
+) -> dict[str, Array]:
+    """The step of a parameter; ``old`` is beta2, ``new`` and ``new_square`` are what the betas are short of 1.
+
+    The means begin at 0, which the size of the step and the divisor of the root make up for: in float64.
+    """
+    gradient = decayed(gradient, parameter, weight_decay)
+    if shrinkage is not None:
+        parameter = parameter * shrinkage
+    made = {"step": kept(step + 1), "exp_avg": kept(exp_avg + (gradient - exp_avg) * new)}
+    square = made["exp_avg_sq"] = kept(old * exp_avg_sq + new_square * (gradient * gradient))
+    if max_exp_avg_sq is not None:
+        square = made["max_exp_avg_sq"] = kept(elementwise("maximum", max_exp_avg_sq, square))
+    size = as_type(lr / (1 - beta1 ** made["step"]), parameter.dtype)
+    divisor = as_type(sqrt(1 - beta2 ** made["step"]), parameter.dtype)
+    return made | {"parameter": parameter - size * made["exp_avg"] / (sqrt(square) / divisor + eps)}
 
 
 class Adam(Optimizer):
@@ -28,6 +64,7 @@ class Adam(Optimizer):
     0.75
     """
 
+    rule = Rule("adam", _adam)
     decoupled = False  # whether weight decay shrinks the parameter rather than enters its gradient
 
     def __init__(
@@ -53,23 +90,16 @@ class Adam(Optimizer):
         names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else [])]
         return state | {name: zeros_like(parameter) for name in names}
 
-    def update(self, parameter: Tensor, gradient: Tensor, state: State, group: Group, settings: Settings) -> Tensor:
-        dtype = parameter.dtype
-        if group["weight_decay"]:
-            if self.decoupled:
-                parameter = parameter * settings("kept", dtype, lambda group: 1 - group["lr"] * group["weight_decay"])
-            else:
-                gradient = gradient + settings("weight_decay", dtype) * parameter
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        step = state["step"] = state["step"] + 1
-        mean = state["exp_avg"] = mean + (gradient - mean) * settings("1 - beta1", dtype, _missing(0))
-        kept, new = settings("beta2", dtype, lambda group: group["betas"][1]), settings("1 - beta2", dtype, _missing(1))
-        square = state["exp_avg_sq"] = kept * square + new * (gradient * gradient)
-        if group["amsgrad"]:
-            square = state["max_exp_avg_sq"] = ops.maximum(state["max_exp_avg_sq"], square)
-        size, root = _corrections(step, settings)
-        denominator = ops.sqrt(square) / ops.astype(root, dtype) + settings("eps", dtype)
-        return parameter - ops.astype(size, dtype) * mean / denominator
+    def numbers(self, group: Group) -> Mapping[str, Setting]:
+        wanted = {"eps": setting("eps"), "old": _beta(1), "new": _missing(0), "new_square": _missing(1)}
+        if group["weight_decay"] and self.decoupled:
+            wanted["shrinkage"] = lambda group: 1 - float(group["lr"]) * float(group["weight_decay"])
+        elif group["weight_decay"]:
+            wanted["weight_decay"] = setting("weight_decay")
+        return wanted
+
+    def exact_numbers(self, group: Group) -> Mapping[str, Setting]:
+        return {"lr": setting("lr"), "beta1": _beta(0), "beta2": _beta(1)}
 
 
 class AdamW(Adam):
@@ -91,16 +121,11 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 
 
-def _missing(place: int) -> Any:
+def _beta(place: int) -> Setting:
+    """The share that a mean keeps."""
+    return lambda group: float(group["betas"][place])
+
+
+def _missing(place: int) -> Setting:
     """The share that a new gradient has in a mean."""
-    return lambda group: 1 - group["betas"][place]
-
-
-def _corrections(step: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
-    """The size of a step, and what the root is divided by: the means begin at 0, which both make up for.
-
-    In float64, whatever the parameter is.
-    """
-    beta1 = settings("beta1", "float64", lambda group: group["betas"][0])
-    beta2 = settings("beta2", "float64", lambda group: group["betas"][1])
-    return settings("lr", "float64") / (1 - beta1**step), ops.sqrt(1 - beta2**step)
+    return lambda group: 1 - float(group["betas"][place])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from covector.errors import CovectorError, StateError
-from covector.optim.settings import Settings
+from covector.optim.rule import Rule
+from covector.optim.settings import Setting, Settings
 from covector.tensors.backward import enable_grad, no_grad
 from covector.tensors.flush import flush
 from covector.tensors.tensor import Tensor
@@ -17,7 +18,7 @@ State = dict[str, Tensor]
 
 
 class Optimizer:
-    """The base of optimisers: a subclass says what the state of a parameter is at first, and how both are updated.
+    """The base of optimisers: a subclass says what the state of a parameter is at first, and by which rule both change.
 
     ``params`` are parameters, or groups: dictionaries with ``params`` and settings of their own. ``defaults`` are the
     settings by name. The state is there from the beginning, so that `jit` sees one structure; settings such as the
@@ -35,13 +36,24 @@ class Optimizer:
         for group in given if isinstance(given[0], Mapping) else [{"params": given}]:
             self.add_param_group(group)
 
+    rule: ClassVar[Rule]
+    """How a parameter and its state are updated; a subclass has it."""
+
     def start(self, parameter: Tensor, group: Group) -> State:
         """The state of a parameter before the first step, by PyTorch's names."""
         raise NotImplementedError
 
-    def update(self, parameter: Tensor, gradient: Tensor, state: State, group: Group, settings: Settings) -> Tensor:
-        """The new value of a parameter; the new values of its state replace those in ``state``."""
+    def numbers(self, group: Group) -> Mapping[str, Setting]:
+        """The numbers that the rule takes for a group, in the dtype of the parameter."""
         raise NotImplementedError
+
+    def exact_numbers(self, group: Group) -> Mapping[str, Setting]:
+        """The numbers that the rule takes in float64, whatever the parameter is: those that depend on the step."""
+        return {}
+
+    def flags(self, group: Group) -> Mapping[str, bool]:
+        """The parameters of the rule's formula for a group."""
+        return {}
 
     def add_param_group(self, group: Group) -> None:
         """Have a group of parameters updated too, with the default settings where it has none of its own.
@@ -81,24 +93,23 @@ class Optimizer:
                 loss = closure()
         with no_grad():
             for group in self.param_groups:
-                settings = Settings(group)
-                for parameter in group["params"]:
-                    if parameter.grad is not None:
-                        self._apply(parameter, parameter.grad, group, settings)
+                self._update(group)
         flush()
         return loss
 
-    def _apply(self, parameter: Tensor, gradient: Tensor, group: Group, settings: Settings) -> None:
-        """Give a parameter and its state their new values."""
-        held = self.state[parameter]
-        new = dict(held)
-        if group.get("maximize"):
-            gradient = -gradient
-        value = self.update(parameter.detach(), gradient, new, group, settings)
-        for name, tensor in held.items():
-            if new[name] is not tensor:
-                assign(tensor, new[name])
-        assign(parameter, value)
+    def _update(self, group: Group) -> None:
+        """Give the parameters of a group that have a gradient, and their states, their new values."""
+        numbers, exact = Settings(group, self.numbers(group)), Settings(group, self.exact_numbers(group))
+        flags = {**self.flags(group), "maximize": bool(group.get("maximize"))}
+        for parameter in group["params"]:
+            if parameter.grad is None:
+                continue
+            state = self.state[parameter]
+            arrays = {"parameter": parameter, "gradient": parameter.grad, **state}
+            arrays |= numbers.tensors(parameter.dtype) | exact.tensors("float64")
+            values = self.rule(arrays, ("parameter", *state), **flags)
+            for tensor, value in zip((parameter, *state.values()), values, strict=True):
+                assign(tensor, value)
 
     def state_dict(self) -> dict[str, Any]:
         """The state of each parameter by its number, and the settings of each group, in PyTorch's layout."""

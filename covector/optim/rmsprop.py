@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from covector.nn.ops import ops
+from covector.frontend.arrays import Array
 from covector.optim.optimizer import Group, Optimizer, State, check_not_negative
-from covector.optim.settings import Settings
+from covector.optim.rule import Rule, decayed, kept, sqrt
+from covector.optim.settings import Setting, setting
 from covector.tensors.creation import zeros_like
 from covector.tensors.tensor import Tensor
+
+
+def _rmsprop(
+    parameter: Array,
+    gradient: Array,
+    square_avg: Array,
+    lr: Array,
+    alpha: Array,
+    new: Array,
+    eps: Array,
+    weight_decay: Array | None = None,
+    grad_avg: Array | None = None,
+    momentum: Array | None = None,
+    momentum_buffer: Array | None = None,
+) -> dict[str, Array]:
+    """The step of a parameter; ``new`` is what alpha is short of 1."""
+    gradient = decayed(gradient, parameter, weight_decay)
+    square = kept(alpha * square_avg + new * (gradient * gradient))
+    made = {"square_avg": square}
+    if grad_avg is not None:
+        mean = made["grad_avg"] = kept(grad_avg + (gradient - grad_avg) * new)
+        square = square - mean * mean
+    along = gradient / (sqrt(square) + eps)
+    if momentum is not None and momentum_buffer is not None:
+        along = made["momentum_buffer"] = kept(momentum * momentum_buffer + along)
+    return made | {"parameter": parameter - lr * along}
 
 
 class RMSprop(Optimizer):
@@ -25,6 +52,8 @@ class RMSprop(Optimizer):
     >>> round(w.item(), 4)
     0.5
     """
+
+    rule = Rule("rmsprop", _rmsprop)
 
     def __init__(
         self,
@@ -46,17 +75,6 @@ class RMSprop(Optimizer):
         wanted = {"square_avg": True, "momentum_buffer": group["momentum"], "grad_avg": group["centered"]}
         return {name: zeros_like(parameter) for name, is_wanted in wanted.items() if is_wanted}
 
-    def update(self, parameter: Tensor, gradient: Tensor, state: State, group: Group, settings: Settings) -> Tensor:
-        dtype = parameter.dtype
-        if group["weight_decay"]:
-            gradient = gradient + settings("weight_decay", dtype) * parameter
-        new = settings("1 - alpha", dtype, lambda group: 1 - group["alpha"])
-        square = settings("alpha", dtype) * state["square_avg"] + new * (gradient * gradient)
-        state["square_avg"] = square
-        if "grad_avg" in state:
-            mean = state["grad_avg"] = state["grad_avg"] + (gradient - state["grad_avg"]) * new
-            square = square - mean * mean
-        along = gradient / (ops.sqrt(square) + settings("eps", dtype))
-        if "momentum_buffer" in state:
-            along = state["momentum_buffer"] = settings("momentum", dtype) * state["momentum_buffer"] + along
-        return parameter - settings("lr", dtype) * along
+    def numbers(self, group: Group) -> Mapping[str, Setting]:
+        names = ["lr", "alpha", "eps", *(name for name in ("weight_decay", "momentum") if group[name])]
+        return {name: setting(name) for name in names} | {"new": lambda group: 1 - float(group["alpha"])}

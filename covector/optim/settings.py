@@ -1,27 +1,40 @@
-"""Settings of a group as tensors: their values are looked up each time that a step is computed."""
+"""The settings of a group as tensors, whose values are looked up each time that a step is computed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from covector.tensors.creation import live
 from covector.tensors.tensor import Tensor
 
 Group = dict[str, Any]
+Setting = Callable[[Group], float]
+"""A number that a formula needs, from the settings of a group."""
+
+
+def setting(name: str) -> Setting:
+    """The setting of a name.
+
+    >>> setting("lr")({"lr": 0.5})
+    0.5
+    """
+    return lambda group: float(group[name])
 
 
 class Settings:
-    """The settings of one group; a tensor is made once for each that is used, and each dtype."""
+    """Numbers that the updates of one group need: in one step a tensor without axes for each, and each dtype."""
 
-    def __init__(self, group: Group) -> None:
-        self.group = group
-        self._made: dict[tuple[str, str], Tensor] = {}
+    def __init__(self, group: Group, wanted: Mapping[str, Setting]) -> None:
+        self._group, self._wanted = group, wanted
+        self._made: dict[str, dict[str, Tensor]] = {}
 
-    def __call__(self, name: str, dtype: str, value: Callable[[Group], float] | None = None) -> Tensor:
-        """The setting of a name, or under that name a function of the settings, as a tensor without axes."""
-        key = (name, dtype)
-        if key not in self._made:
-            group = self.group
-            self._made[key] = live((lambda: group[name]) if value is None else (lambda: value(group)), dtype)
-        return self._made[key]
+    def tensors(self, dtype: str) -> dict[str, Tensor]:
+        """The numbers by name, in a dtype."""
+        if dtype not in self._made:
+            self._made[dtype] = {name: self._tensor(value, dtype) for name, value in self._wanted.items()}
+        return self._made[dtype]
+
+    def _tensor(self, value: Setting, dtype: str) -> Tensor:
+        group = self._group
+        return live(lambda: value(group), dtype)

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from covector.errors import CovectorError
-from covector.nn.ops import ops
+from covector.frontend.arrays import Array
+from covector.frontend.elementwise import select
 from covector.optim.optimizer import Group, Optimizer, State, check_not_negative
-from covector.optim.settings import Settings
+from covector.optim.rule import Rule, decayed, kept
+from covector.optim.settings import Setting, setting
 from covector.tensors.creation import zeros, zeros_like
 from covector.tensors.tensor import Tensor
+
+
+def _sgd(
+    parameter: Array,
+    gradient: Array,
+    lr: Array,
+    weight_decay: Array | None = None,
+    momentum: Array | None = None,
+    momentum_buffer: Array | None = None,
+    step: Array | None = None,
+    share: Array | None = None,
+    nesterov: bool = False,
+) -> dict[str, Array]:
+    """The step of a parameter; ``share`` is what a new gradient has in the buffer, but for the first, at step 0."""
+    made = {}
+    gradient = decayed(gradient, parameter, weight_decay)
+    if momentum is not None and momentum_buffer is not None:
+        added = gradient
+        if step is not None and share is not None:
+            added = gradient * select(step == 0, 1, share)
+            made["step"] = step + 1
+        buffer = made["momentum_buffer"] = kept(momentum * momentum_buffer + added)
+        gradient = gradient + momentum * buffer if nesterov else buffer
+    return made | {"parameter": parameter - lr * gradient}
 
 
 class SGD(Optimizer):
@@ -26,6 +52,8 @@ class SGD(Optimizer):
     >>> w.tolist()
     [0.5]
     """
+
+    rule = Rule("sgd", _sgd)
 
     def __init__(
         self,
@@ -50,21 +78,15 @@ class SGD(Optimizer):
         buffer = {"momentum_buffer": zeros_like(parameter)}
         return buffer | {"step": zeros((), dtype="float64")} if group["dampening"] else buffer
 
-    def update(self, parameter: Tensor, gradient: Tensor, state: State, group: Group, settings: Settings) -> Tensor:
-        dtype = parameter.dtype
+    def numbers(self, group: Group) -> Mapping[str, Setting]:
+        wanted = {"lr": setting("lr")}
         if group["weight_decay"]:
-            gradient = gradient + settings("weight_decay", dtype) * parameter
-        if "momentum_buffer" in state:
-            momentum, added = settings("momentum", dtype), gradient
-            if "step" in state:
-                # The first step is not dampened.
-                share = ops.where(state["step"] == 0, 1, settings("undampened", dtype, _undampened))
-                added, state["step"] = gradient * share, state["step"] + 1
-            buffer = momentum * state["momentum_buffer"] + added
-            state["momentum_buffer"] = buffer
-            gradient = gradient + momentum * buffer if group["nesterov"] else buffer
-        return parameter - settings("lr", dtype) * gradient
+            wanted["weight_decay"] = setting("weight_decay")
+        if group["momentum"]:
+            wanted["momentum"] = setting("momentum")
+        if group["momentum"] and group["dampening"]:
+            wanted["share"] = lambda group: 1 - float(group["dampening"])
+        return wanted
 
-
-def _undampened(group: Group) -> float:
-    return 1 - float(group["dampening"])
+    def flags(self, group: Group) -> Mapping[str, bool]:
+        return {"nesterov": bool(group["nesterov"])}

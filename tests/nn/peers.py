@@ -11,6 +11,8 @@ import torch
 import covector as cv
 from covector import nn
 
+torch.set_num_threads(1)  # these models are small, and other processes want the cores
+
 Build = Callable[[Any], Any]
 """A model, given ``covector.nn`` or ``torch.nn``."""
 
