@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from covector.errors import CovectorError, ShapeError
+from covector.nn.functional.fused import cross_entropy_of_classes
 from covector.nn.ops import ops
 from covector.tensors.tensor import Tensor
 
@@ -80,6 +81,8 @@ def cross_entropy(
     if target.dtype in ("float32", "float64"):
         return _soft_cross_entropy(scores, target, weight, reduction, label_smoothing)
     _check_classes("cross_entropy", input, target)
+    if input.ndim == 2 and weight is None and reduction == "mean" and not label_smoothing:
+        return cross_entropy_of_classes(input, target, ignore_index)
     logp = ops.log_softmax(scores)
     if not label_smoothing:
         return _picked("cross_entropy", logp, target, weight, ignore_index, reduction)
