@@ -12,7 +12,7 @@ from typing import Any
 
 from covector.frontend import products
 from covector.frontend.arrays import Array
-from covector.frontend.axes import permute, swap_last
+from covector.frontend.axes import permute, reduction, swap_last
 from covector.frontend.elementwise import ONE, broadcast, elementwise, literal, number, positions_in, select
 from covector.frontend.lazy import Trace, is_view
 from covector.ir import (
@@ -25,6 +25,7 @@ from covector.ir import (
     Select,
     as_affine,
     floor_div,
+    is_float,
     modulo,
 )
 from covector.ops import SCALARS
@@ -253,11 +254,23 @@ def rank(_: Trace, arrays: list[Array], __: Extents, params: Params) -> Array:
     (array,) = arrays
     other = array.trace.index(array.extents[-1])
     here, there = array.body, array.at([*array.indices[:-1], other])
-    pair = (here, there) if params["descending"] else (there, here)
+    small, large = (here, there) if params["descending"] else (there, here)
     earlier = Apply(_LT, (as_affine(other), as_affine(array.indices[-1])))
-    tie = Apply(SCALARS["and"], (Apply(_EQ, (here, there)), earlier))
-    before = Apply(SCALARS["or"], (Apply(_LT, pair), tie))
-    return array.make(array.indices, Reduce("sum", (other,), number(before)))
+    less: Expr = Apply(_LT, (small, large))
+    equal: Expr = Apply(_EQ, (here, there))
+    if is_float(array.dtype):
+        # A NaN is larger than any number, and as large as another.
+        less = _or(less, _and(Apply(_EQ, (small, small)), Apply(_NE, (large, large))))
+        equal = _or(equal, _and(Apply(_NE, (here, here)), Apply(_NE, (there, there))))
+    return array.make(array.indices, Reduce("sum", (other,), number(_or(less, _and(equal, earlier)))))
+
+
+def _and(left: Expr, right: Expr) -> Expr:
+    return Apply(SCALARS["and"], (left, right))
+
+
+def _or(left: Expr, right: Expr) -> Expr:
+    return Apply(SCALARS["or"], (left, right))
 
 
 def ordered(_: Trace, arrays: list[Array], __: Extents, ___: Params) -> Array:
@@ -279,16 +292,31 @@ def cumprod(_: Trace, arrays: list[Array], __: Extents, params: Params) -> Array
 
 
 def clip(_: Trace, arrays: list[Array], __: Extents, params: Params) -> Array:
-    """x where it is between two bounds (``low``, ``high`` say which are given), otherwise the bound."""
+    """x where it is between two bounds (``low``, ``high`` say which are given), otherwise the bound.
+
+    Where the lower bound is above the upper one, the upper one it is.
+    """
     array, *bounds = arrays
     result = array
-    if params["high"]:
-        high = bounds.pop()
-        result = select(elementwise("lt", high, result), high, result)
     if params["low"]:
-        low = bounds.pop()
-        result = select(elementwise("lt", array, low), low, result)
+        low = bounds.pop(0)
+        result = select(elementwise("lt", result, low), low, result)
+    if params["high"]:
+        (high,) = bounds
+        result = select(elementwise("lt", high, result), high, result)
     return result
+
+
+def logsumexp(_: Trace, arrays: list[Array], __: Extents, params: Params) -> Array:
+    """The logarithm of the sum of the exponentials along some axes: infinite where the largest element is."""
+    (array,) = arrays
+    axis = params["axis"]
+    largest = elementwise("stop", reduction("logsumexp", "max", array, axis, True))
+    finite = select(is_infinite(_, [largest], [], {}), 0, largest)
+    total = reduction("logsumexp", "sum", elementwise("exp", array - finite), axis, params["keepdims"])
+    if not params["keepdims"]:
+        finite = reduction("logsumexp", "sum", finite, axis, False)
+    return elementwise("log", total) + finite
 
 
 def is_nan(_: Trace, arrays: list[Array], __: Extents, ___: Params) -> Array:
@@ -330,6 +358,7 @@ BUILDERS: dict[str, Any] = {
     "ordered": ordered,
     "cumprod": cumprod,
     "clip": clip,
+    "logsumexp": logsumexp,
     "isnan": is_nan,
     "isinf": is_infinite,
     "isfinite": is_finite,

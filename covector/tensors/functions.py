@@ -142,6 +142,18 @@ def var(x: Tensor, axis: Axis = None, correction: float = 1, keepdims: bool = Fa
     return unary("var", x, given)
 
 
+@pytorch_names
+def logsumexp(x: Tensor, axis: Axis = -1, keepdims: bool = False) -> Tensor:
+    """The logarithm of the sum of the exponentials along some axes, without overflow; of all axes where None is named.
+
+    >>> import covector as cv
+    >>> cv.logsumexp(cv.tensor([1000.0, 1000.0]))
+    tensor(1000.6931)
+    """
+    require_float("logsumexp", x._node.kind)
+    return unary("logsumexp", x, (("axis", _frozen(axis)), ("keepdims", keepdims)))
+
+
 def _plain(correction: Any) -> Any:
     return int(correction) if isinstance(correction, bool) else correction
 

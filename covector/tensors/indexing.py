@@ -16,7 +16,7 @@ import numpy as np
 from covector.errors import GradientError, ShapeError
 from covector.tensors import flush
 from covector.tensors.node import STATE
-from covector.tensors.shapes import broadcast_to, is_plain, reshape, view
+from covector.tensors.shapes import broadcast_to, is_plain, reshape, unsqueeze, view
 from covector.tensors.tensor import Tensor, as_tensor, call, from_numpy
 
 
@@ -50,7 +50,7 @@ def get(x: Tensor, key: Any) -> Tensor:
     >>> x[1, ::-2], x[x > 9], x[[0, 2], 1]
     (tensor([7, 5]), tensor([10, 11]), tensor([1, 9]))
     """
-    parts = _expanded(x, key)
+    x, parts = _single_truths(x, _expanded(x, key))
     if is_plain(x) and all(_is_basic(part) or _is_plain_array(part) for part in parts):
         data = x._node.data[tuple(_as_numpy(part) for part in parts)]
         return view(x, np.asarray(data))
@@ -68,6 +68,16 @@ def get(x: Tensor, key: Any) -> Tensor:
             shape.insert(place, 1)
         result = reshape(result, *shape)
     return result
+
+
+def _single_truths(x: Tensor, parts: list[Any]) -> tuple[Tensor, list[Any]]:
+    """A single truth value in a key is a mask of a new axis of extent 1: the tensor with that, and the key for it."""
+    new, axis = list(parts), 0
+    for number, part in enumerate(parts):
+        if isinstance(part, (np.ndarray, Tensor)) and _is_mask(part) and not part.ndim:
+            x, new[number] = unsqueeze(x, axis), part.reshape(1)
+        axis += _width(new[number])
+    return x, new
 
 
 def _is_basic(part: Any) -> bool:
@@ -210,6 +220,8 @@ def put(x: Tensor, key: Any, value: Any) -> None:
         understood = _understood(x, [part for part in parts if part is not None])
         shape = get(x.detach(), tuple(part for part in parts if part is not None)).shape
         new = _fitted(new, shape)
+        if 0 in shape:
+            return
         steps = tuple(understood.steps)
         result = call("with_part", x, new, params=(("steps", steps),), extents=tuple(understood.extents))
     x.assign(result)

@@ -25,7 +25,7 @@ from covector.tensors.tensor import Tensor
 Function = Callable[..., Any]
 
 _HIDDEN = ("add", "and", "or", "not", "pi", "stop")
-_OWN = ("matmul", "transpose", "norm", "cumsum", "add", "sub", "mul", "div")
+_OWN = ("matmul", "transpose", "norm", "logsumexp", "cumsum", "add", "sub", "mul", "div")
 
 _REDUCTIONS = {
     "sum": "The sum over some axes, or all.",
@@ -61,7 +61,15 @@ FUNCTIONS: dict[str, Function] = {
     **{
         function.__name__: function
         for function in (
-            *(functions.var, functions.std, functions.norm, functions.matmul, functions.einsum, functions.where),
+            *(
+                functions.var,
+                functions.std,
+                functions.norm,
+                functions.logsumexp,
+                functions.matmul,
+                functions.einsum,
+                functions.where,
+            ),
             *(functions.clip, functions.tensordot, functions.astype, functions.to, functions.gt, functions.ge),
             *(shapes.reshape, shapes.permute, shapes.transpose, shapes.flatten, shapes.unsqueeze, shapes.squeeze),
             *(shapes.broadcast_to, shapes.concat, shapes.stack, shapes.split, shapes.chunk, shapes.pad, shapes.flip),

@@ -93,7 +93,7 @@ ARITHMETIC: dict[str, Operation] = {
     "pow_of_two": Operation(two, lambda _, x, y: (x * x + 0.5) ** y),
     "rpow": Operation(one(), lambda _, x: 2**x),
     "remainder": Operation(drawn(one(), among(2, -1.5, 0.75)), lambda _, x, y: x % y),
-    "floor_divide": Operation(drawn(one(), among(2, -1.5, 0.75)), lambda _, x, y: x // y),
+    "floor_divide": Operation(drawn(one(), among(2, -1.5, 0.75)), lambda _, x, y: x.detach() // y),
     "maximum": Operation(two, lambda library, x, y: library.maximum(x, y)),
     "minimum": Operation(two, lambda library, x, y: library.minimum(x, y)),
     "atan2": Operation(two, lambda library, x, y: library.atan2(x, y)),

@@ -1,0 +1,61 @@
+"""What once went wrong with tensors, made as small as it gets: each agrees with PyTorch, define-by-run and traced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import covector as cv
+from tests.tensors.compare import assert_agree
+
+Function = Callable[..., Any]
+
+NAN, INF = float("nan"), float("inf")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A function of a library and of tensors that are made from lists; ``traced`` where jit can have it, too."""
+
+    why: str
+    function: Function
+    arrays: tuple[Any, ...]
+    gradients: bool = True
+    traced: bool = True
+
+
+def _written(x: Any, key: Any, value: Any) -> Any:
+    result = x.clone()
+    result[key] = value
+    return result
+
+
+FAULTS = [
+    Fault(
+        "written to nothing, an extent of 1 lost its gradient", lambda _, x: _written(x, slice(7, -1), 3.0), ([1.5],)
+    ),
+    Fault("log-sum-exp of infinity was NaN", lambda L, x: L.logsumexp(x, -1), ([[1.0, INF], [-INF, -INF]],)),
+    Fault("a mask of no axes was refused", lambda _, x: x[x > 1], (1.5,), traced=False),
+    Fault("a mask of no axes was refused", lambda _, x: x[x > 2], (1.5,), traced=False),
+    Fault("True is an index of a new axis", lambda _, x: x[True], ([1.5, 2.0],)),
+    Fault("bounds the wrong way round gave the lower one", lambda _, x: x.clip(1, 0.5), ([-1.0, 0.7, 2.0],)),
+    Fault(
+        "NaN was sorted first when traced", lambda L, x: L.sort(x)[0], ([1.0, NAN, INF, -INF, NAN],), gradients=False
+    ),
+    Fault("NaN is first, downward", lambda L, x: L.argsort(x, descending=True, stable=True), ([1.0, NAN, INF, 2.0],)),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.why)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_once_went_wrong(fault: Fault, dtype: str) -> None:
+    arrays = [np.asarray(array, dtype) for array in fault.arrays]
+    ours, theirs = (lambda *x, library=library: fault.function(library, *x) for library in (cv, torch))
+    assert_agree(ours, theirs, arrays, fault.gradients)
+    if fault.traced:
+        assert_agree(cv.jit(ours), theirs, arrays, gradients=False)
