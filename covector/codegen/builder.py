@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from covector.codegen.target import Target
-from covector.codegen.types import MEMORY, REGISTER, constant, suffix_of, type_of
+from covector.codegen.types import MEMORY, REGISTER, constant, conversion, suffix_of, type_of
 
 Number = int | float | Fraction
 
@@ -131,6 +131,9 @@ class Value:
     def bits(self, dtype: str) -> Value:
         """The same bits as another dtype of that size."""
         return self.builder.instruction(f"bitcast {self} to {type_of(dtype, self.width)}", dtype, self.width)
+
+
+Values = Sequence[Value]
 
 
 @dataclass(slots=True)
@@ -253,20 +256,18 @@ class Builder:
         then, otherwise = self.widen(then, width), self.widen(otherwise, width)
         return self.instruction(f"select {self.widen(condition, width)}, {then}, {otherwise}", then.dtype, width)
 
-    def call(
-        self, function: str, result: str, arguments: Sequence[Value], width: int | None = None, flags: str = ""
-    ) -> Value:
+    def call(self, function: str, result: str, given: Values, width: int | None = None, flags: str = "") -> Value:
         """A call of a function that is declared on the way; its result has the width of the arguments."""
-        width = arguments[0].width if width is None else width
-        kinds = ", ".join(argument.type for argument in arguments)
+        width = given[0].width if width is None else width
+        kinds = ", ".join(argument.type for argument in given)
         self.module.declare(f"declare {type_of(result, width)} @{function}({kinds})")
-        return self.call_helper(function, result, arguments, width, flags)
+        return self.call_helper(function, result, given, width, flags)
 
-    def call_helper(self, function: str, result: str, arguments: Sequence[Value], width: int, flags: str = "") -> Value:
+    def call_helper(self, function: str, result: str, given: Values, width: int, flags: str = "") -> Value:
         """A call of a function of the module itself."""
-        given = ", ".join(map(str, arguments))
+        arguments = ", ".join(map(str, given))
         head = f"call {flags} " if flags else "call "
-        return self.instruction(f"{head}{type_of(result, width)} @{function}({given})", result, width)
+        return self.instruction(f"{head}{type_of(result, width)} @{function}({arguments})", result, width)
 
     def intrinsic(self, name: str, *arguments: Value | Number, flags: str = "") -> Value:
         """A call of an LLVM intrinsic that maps values of one type to that type, with fast-math flags of its own."""
@@ -289,15 +290,7 @@ class Builder:
         if value.is_float and dtype in ("int32", "int64"):
             name = f"llvm.fptosi.sat.{suffix_of(dtype, value.width)}.{suffix_of(value.dtype, value.width)}"
             return self.call(name, dtype, [value])
-        if value.is_float:
-            name = "fpext" if dtype == "float64" else "fptrunc"
-        elif dtype in ("float32", "float64"):
-            name = "uitofp" if value.dtype == "bool" else "sitofp"
-        elif value.dtype == "bool":
-            name = "zext"
-        else:
-            name = "sext" if dtype == "int64" else "trunc"
-        return self.instruction(f"{name} {value} to {kind}", dtype, value.width)
+        return self.instruction(f"{conversion(value.dtype, dtype)} {value} to {kind}", dtype, value.width)
 
     def floor_division(self, top: Value, bottom: Value, nonnegative: bool = False) -> Value:
         """``⌊top / bottom⌋`` of integers, the divisor positive."""

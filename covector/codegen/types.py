@@ -43,6 +43,21 @@ def suffix_of(dtype: str, width: int) -> str:
     return element if width == 1 else f"v{width}{element}"
 
 
+def conversion(source: str, target: str) -> str:
+    """The LLVM instruction that makes a number of one dtype one of another, which is no truth value.
+
+    >>> conversion("int32", "float64"), conversion("float64", "float32"), conversion("bool", "int64")
+    ('sitofp', 'fptrunc', 'zext')
+    """
+    if target in BITS:
+        if source in BITS:
+            return "fpext" if BYTES[source] < BYTES[target] else "fptrunc"
+        return "uitofp" if source == "bool" else "sitofp"
+    if source == "bool":
+        return "zext"
+    return "sext" if BYTES[source] < BYTES[target] else "trunc"
+
+
 def constant(value: bool | float | Fraction, dtype: str) -> str:
     """One number in LLVM's text; floats are rounded once, to the dtype, and written by their bits.
 

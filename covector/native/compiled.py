@@ -51,6 +51,9 @@ class Workspace:
 _FREE: deque[Workspace] = deque()
 """Workspaces that no call uses."""
 
+KEPT = 1 << 26
+"""Bytes of the largest workspace that is kept; the memory of a larger one serves arrays between calls."""
+
 
 class Compiled:
     """A plan as machine code; it may be called from any number of Python threads at once."""
@@ -88,7 +91,10 @@ class Compiled:
         self.function(frame.address)
         error = words[-1]
         words[-1] = 0
-        _FREE.append(workspace)
+        if workspace.size <= KEPT:
+            _FREE.append(workspace)
+        else:
+            frame.workspace = None
         self.frames.append(frame)
         return int(error)
 

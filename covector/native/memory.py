@@ -7,9 +7,8 @@ blocks are kept when their array dies, up to a limit.
 from __future__ import annotations
 
 import mmap
-import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,6 @@ class Blocks:
     def __init__(self) -> None:
         self.free: dict[int, deque[mmap.mmap]] = {}
         self.kept = 0
-        self.lock = threading.Lock()
 
     def take(self, size: int) -> mmap.mmap:
         """A block of at least a size; raises `BudgetError` where there is not that much memory."""
@@ -52,9 +50,11 @@ class Blocks:
         return block
 
     def give(self, block: mmap.mmap) -> None:
-        """Take a block back."""
+        """Take a block back; where too much would be kept, what was kept before goes."""
         size = len(block)
-        if self.kept + size <= KEPT:
+        if self.kept + size > KEPT:
+            self.free, self.kept = {}, 0
+        if size <= KEPT:
             self.kept += size
             self.free.setdefault(size, deque()).append(block)
 
@@ -115,8 +115,8 @@ class _Owner:
         address = np.frombuffer(block, np.uint8).__array_interface__["data"][0]
         self.__array_interface__ = {"shape": (size,), "typestr": "|u1", "data": (address, False), "version": 3}
 
-    def __del__(self) -> None:
-        BLOCKS.give(self.block)
+    def __del__(self, give: Callable[[mmap.mmap], None] = BLOCKS.give) -> None:
+        give(self.block)
 
 
 def aligned_bytes(size: int) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ import pytest
 
 from covector.errors import BudgetError
 from covector.native import memory
-from covector.native.memory import BLOCKS, LARGE, address, aligned_bytes, aligned_empty, size_class
+from covector.native.memory import LARGE, Blocks, address, aligned_bytes, aligned_empty, size_class
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 1000, LARGE - 1, LARGE, 10 * LARGE + 1])
@@ -43,12 +43,14 @@ def test_a_large_block_is_used_again() -> None:
 
 
 def test_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "KEPT", 0)
-    kept = BLOCKS.kept
-    array = aligned_bytes(3 * LARGE)
-    taken = BLOCKS.kept
-    del array
-    assert BLOCKS.kept == taken <= kept
+    monkeypatch.setattr(memory, "KEPT", 5 * LARGE)
+    blocks = Blocks()
+    for size in (2, 3, 1):
+        blocks.give(blocks.take(size * LARGE))
+    assert blocks.kept == LARGE
+    assert sum(map(len, blocks.free.values())) == 1
+    blocks.give(blocks.take(6 * LARGE))
+    assert blocks.kept == 0
 
 
 def test_size_classes_are_near() -> None:
