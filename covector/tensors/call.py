@@ -64,6 +64,8 @@ def number_dtype(value: Any, beside: Kind) -> Dtype:
 
 def number_node(value: Any, beside: Kind) -> Node:
     """A Python number as a leaf: it is given to the program when that is run, so another number is no new program."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if beside.is_float and type(value) is not bool:
         return leaf(beside.scalar, value)
     return leaf(kind_of((), number_dtype(value, beside)), value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from operator import attrgetter
 from sys import getrefcount
@@ -19,6 +20,13 @@ from covector.tensors.node import ABSENT, Node
 from covector.tensors.programs import Compiled
 
 _ndarray = np.ndarray
+_C_TYPES: dict[str, Any] = {
+    "bool": ctypes.c_bool,
+    "int32": ctypes.c_int32,
+    "int64": ctypes.c_int64,
+    "float32": ctypes.c_float,
+    "float64": ctypes.c_double,
+}
 _address_of = attrgetter("address")
 _BUFFER = 3  # references to an array that one leaf alone holds: its data, the argument here, and the count
 _BASE = 3  # references to what an array is a view of: the array itself, a variable here, and the count
@@ -35,10 +43,13 @@ class Launch:
         self._code = executable.code
         self.extents = executable.extents(arrays, compiled.extents)
         inputs = executable.program.inputs
-        room = aligned_empty((len(inputs),), "float64")
-        self._first_number = address(room)
         # The numbers among the inputs, each in eight bytes of its own, as numbers of any dtype.
-        self._numbers = {name: room.view(dtype)[:: 8 // dtype.itemsize] for name, dtype in NUMPY.items()}
+        room = (ctypes.c_double * max(len(inputs), 1))()
+        self._first_number = ctypes.addressof(room)
+        self._numbers = {
+            name: ((kind * (len(room) * 8 // ctypes.sizeof(kind))).from_buffer(room), 8 // ctypes.sizeof(kind))
+            for name, kind in _C_TYPES.items()
+        }
         self._made: list[tuple[int, tuple[int, ...], np.dtype[Any], int]] = []
         for output in executable.program.outputs:
             home = compiled.linked.in_place.get(output) if isinstance(output, Compute) else None
@@ -82,7 +93,8 @@ class Launch:
                 elif data is ABSENT:
                     array_of(node)
                 else:
-                    self._numbers[node.kind.dtype][number] = data
+                    numbers, step = self._numbers[node.kind.dtype]
+                    numbers[step * number] = data
                     addresses[number] = self._first_number + 8 * number
 
     def _fail(self, nodes: Sequence[Node]) -> None:
@@ -114,7 +126,10 @@ def array_of(node: Node) -> Any:
             "a tensor of a function that jit traced left the function, and has no value",
             hint="return it from the function: only what is returned, or written with copy_ or x[i] = v, has values",
         )
-    return data if type(data) is _ndarray else np.array(data, NUMPY[node.kind.dtype])
+    if type(data) is _ndarray:
+        return data
+    with np.errstate(over="ignore"):
+        return np.array(data, NUMPY[node.kind.dtype])
 
 
 def is_free(data: Any) -> bool:
