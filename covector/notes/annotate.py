@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from covector.checker.show import COLOURS
+from covector.checker.show import COLOURS, lines
 from covector.notes.verdicts import Checked, PageVerdicts
 
 _MARKS = {"proved": "✓", "agrees": "≈", "wrong": "✗", "not understood": "?", "states": "·"}
@@ -42,6 +42,7 @@ def reasons(found: Checked) -> list[str]:
             said.append(f"{verdict.cause.name}: {verdict.cause.sentence}")
         if verdict.suggestion:
             said.append(f"right: {' '.join(verdict.suggestion.split())[:_MOST]}")
+        said += [f"at {shown}" for label, shown in lines(verdict) if label == "at"]
         if verdict.cause is None or verdict.message not in verdict.cause.sentence:
             said.append(verdict.message[:_MOST])
     return list(dict.fromkeys(said))

@@ -181,15 +181,20 @@ def _products(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
                 continue
             one, two, sign = text[a:b].strip(), text[c:d].strip(), text[b:c]
             swap = "the factors are in the wrong order"
-            yield Edit(text[:a] + f"{two} {sign.strip()} {one}" + text[d:], "swapped operands", swap)
+            yield Edit(text[:a] + _between(two, sign, one) + text[d:], "swapped operands", swap)
             bare, turned = one.removesuffix("^T").removesuffix("^{T}"), two.removesuffix("^T").removesuffix("^{T}")
             for new in (
-                f"{_turn(turned)} {sign.strip()} {bare}", f"{turned} {sign.strip()} {_turn(bare)}",
-                f"{_turn(two)} {sign.strip()} {_turn(one)}",
+                _between(_turn(turned), sign, bare), _between(turned, sign, _turn(bare)),
+                _between(_turn(two), sign, _turn(one)),
             ):  # fmt: skip
                 yield Edit(
                     text[:a] + new + text[d:], "transposed", "as it stands, this is the transpose of what is true"
                 )
+
+
+def _between(left: str, sign: str, right: str) -> str:
+    """Two factors with the sign that was between them."""
+    return " ".join(part for part in (left, sign.strip(), right) if part)
 
 
 def _turn(text: str) -> str:

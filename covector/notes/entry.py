@@ -19,8 +19,8 @@ def check(claim: Any = None, *, of: Any = None, **options: Any) -> Verdict:
 
     >>> check("dx[i] = 2 * x[i] * G[i]", of="y[i] = x[i]**2").verdict
     'proved'
-    >>> check(r"\\nabla w = X G", of="y = X @ w", X="n p", w="p").suggestion
-    '\\\\nabla w = X^T G'
+    >>> check(r"\\nabla w = 2 X^T G", of="y = X @ w", X="n p", w="p").cause.name
+    'factor 2'
     >>> check(lambda x, grad_output: 2 * x * grad_output, of="y[i] = x[i]**2", inputs={"x": "N"}).verdict
     'agrees'
     """

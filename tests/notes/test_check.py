@@ -88,6 +88,7 @@ def test_copies_and_json() -> None:
     assert "✗ wrong" in markdown(page)
     assert markdown(page).startswith("# x\n\n$y_i = x_i^2$\n")
     assert 'data-verdict="wrong"' in html(page)
+    assert ": G = [1], x = [1]" in html(page)
     assert json.loads(json.dumps(page.json()))["counts"]["wrong"] == 1
 
 
