@@ -10,7 +10,7 @@ import numpy as np
 from covector.errors import BudgetError
 from covector.run.reference import MEMORY_LIMIT
 from covector.tensors.dtypes import NUMPY, Dtype, as_dtype, float32, int64, kind_of
-from covector.tensors.node import STATE, leaf
+from covector.tensors.node import leaf, renewed
 from covector.tensors.shapes import as_shape
 from covector.tensors.tensor import Tensor, as_array, as_tensor, from_numpy
 
@@ -163,4 +163,4 @@ def live(value: Any, dtype: Any = float32) -> Tensor:
     >>> (cv.ones(2) * rate).tolist()
     [0.5, 0.5]
     """
-    return Tensor(leaf(kind_of((), as_dtype(dtype)), value(), value if STATE.trace is not None else None))
+    return Tensor(renewed(kind_of((), as_dtype(dtype)), value))

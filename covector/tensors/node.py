@@ -115,3 +115,8 @@ class State(threading.local):
 
 
 STATE = State()
+
+
+def renewed(kind: Kind, source: Callable[[], Any]) -> Node:
+    """A leaf whose data a function gives: now, or while a function is traced in each call of that."""
+    return leaf(kind, source()) if STATE.trace is None else leaf(kind, ABSENT, source)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from covector.errors import ShapeError
 from covector.tensors.dtypes import NUMPY, as_dtype, float32, int64, kind_of
-from covector.tensors.node import leaf
+from covector.tensors.node import renewed
 from covector.tensors.shapes import as_shape
 from covector.tensors.tensor import Tensor
 
@@ -68,7 +68,7 @@ def _drawn(draw: _Draw, shape: Sequence[int], dtype: Any, generator: Generator |
     def again() -> NDArray[Any]:
         return np.ascontiguousarray(draw(source.numpy), NUMPY[wanted])
 
-    return Tensor(leaf(kind_of(shape, wanted), again(), again))
+    return Tensor(renewed(kind_of(shape, wanted), again))
 
 
 def _fraction(dtype: Any) -> Any:

@@ -95,13 +95,14 @@ class Traced:
         """Where each input comes from."""
         self.nodes = list(leaves)
         self.hidden: list[tuple[int, Tensor]] = []
-        self.fresh: list[tuple[int, Kind, Callable[[], Any]]] = []
+        self.fresh: list[tuple[Node, Callable[[], Any]]] = []
         self.arguments: list[tuple[int, int]] = []
         for number, node in enumerate(leaves):
             if node in arguments:
                 self.arguments.append((number, arguments[node]))
             elif node.source is not None:
-                self.fresh.append((number, node.kind, node.source))
+                self.nodes[number] = made = leaf(node.kind, ABSENT)
+                self.fresh.append((made, node.source))
             elif node in trace.noted and node not in trace.inside:
                 self.hidden.append((number, trace.noted[node]))
             else:
@@ -146,8 +147,8 @@ class Traced:
                 self.watched = []
             del current
             node = None
-            for number, kind, source in self.fresh:
-                nodes[number] = leaf(kind, source())
+            for made, source in self.fresh:
+                made.data, made.address = source(), 0
             for number, argument in self.arguments:
                 nodes[number] = node = tensors[argument]._node
                 if node.data is None:

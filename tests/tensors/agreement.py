@@ -89,7 +89,7 @@ def by_pytorch(case: Case, arrays: Sequence[Any], salt: int, order: int) -> list
     tensors = [t.requires_grad_() if t.is_floating_point() else t for t in given]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return [value.detach().numpy() for value in results(torch, case, tensors, salt, order)]
+        return [value.detach().numpy(force=True) for value in results(torch, case, tensors, salt, order)]
 
 
 def given_tensors(arrays: Sequence[Any]) -> list[Any]:

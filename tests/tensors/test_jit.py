@@ -154,6 +154,8 @@ def test_random_numbers_are_drawn_in_every_call() -> None:
     draw = cv.jit(lambda: cv.random.normal((4,)) + 0)
     first, second = draw().tolist(), draw().tolist()
     assert first != second
+    cv.random.manual_seed(3)
+    assert [cv.random.normal((4,)).tolist() for _ in range(2)] == [first, second], "as without jit"
 
 
 def test_live_numbers_are_asked_in_every_call() -> None:
