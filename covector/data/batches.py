@@ -100,10 +100,10 @@ def split(*arrays: Any, test: float = 0.2, seed: int | None = 0) -> tuple[tuple[
         message = f"a share of {test} of {whole.samples} samples leaves a part empty"
         raise CovectorError(message, hint="test is a share between 0 and 1, such as 0.2")
     order = np.random.default_rng(seed).permutation(whole.samples)
-    return whole_rows(whole, np.sort(order[kept:])), whole_rows(whole, np.sort(order[:kept]))
+    return _taken(whole, np.sort(order[kept:])), _taken(whole, np.sort(order[:kept]))
 
 
-def whole_rows(data: Batches, rows: np.ndarray) -> tuple[Tensor, ...]:
+def _taken(data: Batches, rows: np.ndarray) -> tuple[Tensor, ...]:
     """The rows of some numbers, of every array."""
     return tuple(asarray(np.ascontiguousarray(array[rows])) for array in data.arrays)
 

@@ -118,16 +118,17 @@ class ModuleDict(Module):
             setattr(self, name, _module("ModuleDict", module))
 
     def __getitem__(self, name: str) -> Module:
-        held = dict(self.named_children())
-        if name not in held:
-            raise CovectorError(f"ModuleDict has no module {name!r}", hint=f"it has: {', '.join(held) or 'none'}")
-        return held[name]
+        if name not in self:
+            known = ", ".join(self.keys()) or "none"
+            raise CovectorError(f"ModuleDict has no module {name!r}", hint=f"it has: {known}")
+        module: Module = self.__dict__[name]
+        return module
 
     def __contains__(self, name: str) -> bool:
         return isinstance(self.__dict__.get(name), Module)
 
     def __len__(self) -> int:
-        return len(list(self.named_children()))
+        return len(self.keys())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
@@ -147,13 +148,12 @@ class ModuleDict(Module):
 
 def _module(container: str, value: object) -> Module:
     """The value, which must be a module."""
-    if not isinstance(value, Module):
-        hint = "a function has a module too: nn.ReLU() for nn.functional.relu" if callable(value) else None
-        message = f"{container} holds modules, and {type(value).__name__} {value!r} is none"
-        raise CovectorError(
-            message, hint="make an object of it: " + f"{value.__name__}()" if isinstance(value, type) else hint
-        )
-    return value
+    if isinstance(value, Module):
+        return value
+    hint = "a function has a module too: nn.ReLU() for nn.functional.relu" if callable(value) else None
+    if isinstance(value, type):
+        hint = f"make an object of it: {value.__name__}()"
+    raise CovectorError(f"{container} holds modules, and {type(value).__name__} {value!r} is none", hint=hint)
 
 
 def _check_place(container: str, place: int, count: int) -> None:

@@ -228,6 +228,16 @@ def test_dropout_drops_a_share_and_keeps_the_mean() -> None:
     assert F.dropout(x, 1.0).numpy().max() == 0
 
 
+def test_dropout_under_jit_draws_anew_and_only_in_training() -> None:
+    model = nn.Sequential(nn.Dropout(0.5))
+    step = cv.jit(lambda x: model(x))  # noqa: PLW0108 - the model is read when the function is traced
+    x = cv.ones(64)
+    first, second = step(x).numpy().copy(), step(x).numpy()
+    assert (first != second).any()
+    model.eval()
+    assert step(x).numpy().min() == 1
+
+
 MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "broadcasting loss": (
         lambda: F.mse_loss(cv.ones(4, 1), cv.ones(4)),
