@@ -125,6 +125,15 @@ def test_a_failed_save_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: py
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.safetensors"]
 
 
+def test_who_reads_the_old_file_reads_it_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    cv.save(path, {"x": cv.ones(1)})
+    before = path.read_bytes()
+    with path.open("rb") as reader:
+        cv.save(path, {"x": cv.zeros(1)})
+        assert reader.read() == before != path.read_bytes()
+
+
 def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     cv.save(tmp_path / "model.safetensors", {"x": cv.ones(1)})
     (tmp_path / "plain").touch()
