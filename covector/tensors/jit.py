@@ -79,6 +79,7 @@ class Jitted:
             returned, _, rebuilt = flatten(self.function(*new_arguments, **new_keywords))
             results = [_called(tensor) for tensor in returned]
             after = {id(tensor): _called(tensor) for tensor, *_ in trace.updated.values()}
+            trace.inside.update(STATE.here.pending)
         held = [part for part in (*arguments, *keywords.values()) if not isinstance(part, Tensor)]
         places = {tensor._node: number for number, tensor in enumerate(stand_ins)}
         updates = [

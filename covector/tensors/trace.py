@@ -13,7 +13,7 @@ from covector.tensors.tensor import Tensor
 class Trace:
     """What is found while a function is traced.
 
-    ``noted`` says which tensor each node was read from, ``inside`` are the leaves made meanwhile, ``updated`` the
+    ``noted`` says which tensor each node was read from, ``inside`` is what was made meanwhile, ``updated`` the
     tensors that were given a new value with the node that they had, ``gradients`` those whose ``.grad`` was set with
     what it was, and ``guards`` what the trace took for granted.
     """
