@@ -23,7 +23,7 @@ UNARY: list[Function] = [
     lambda x: (x * x + 1).sqrt(),
     lambda x: 1 / (x * x + 1),
     lambda x: x - 0.3,
-    lambda x: abs(x),
+    abs,
     lambda x: -x,
     lambda x: x.sin() * 2,
     lambda x: x**3,
@@ -123,3 +123,21 @@ def check(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(24))
 def test_random_programs(seed: int) -> None:
     check(seed)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_gradients_of_gradients_of_random_programs(seed: int) -> None:
+    arrays = inputs_of(seed)
+    mine = [cv.tensor(array, requires_grad=True) for array in arrays]
+    other = [torch.tensor(array, requires_grad=True) for array in arrays]
+    found = cv.autograd.grad(program(seed, cv, mine), mine, create_graph=True, allow_unused=True)
+    wanted = torch.autograd.grad(program(seed, torch, other), other, create_graph=True, allow_unused=True)
+    total = sum(((slope * slope).sum() for slope in found if slope is not None), cv.zeros((), dtype="float64"))
+    expected = sum(((s * s).sum() for s in wanted if s is not None), torch.zeros((), dtype=torch.float64))
+    assert_same(total, expected, f"squared gradient of program {seed}", 1e4)
+    if expected.requires_grad:
+        total.backward()
+        expected.backward()
+        for own, theirs in zip(mine, other, strict=True):
+            if theirs.grad is not None and theirs.grad.any():
+                assert_same(own.grad, theirs.grad, f"second gradient of program {seed}", 1e5)
