@@ -29,6 +29,9 @@ MOST_KEYS = 4096
 MOST_PENDING = 4000
 """Calls of a thread that may be pending before they are computed though nobody looks."""
 
+MOST_GATHERED = 1 << 28
+"""Bytes of data that pending calls may hold before they are computed though nobody looks."""
+
 MOST_TOGETHER = 2000
 """Calls that are compiled as one program; of more, pieces are, which are equal where a loop made them."""
 
@@ -64,6 +67,7 @@ def flush() -> None:
     here = STATE.here
     if here.trace is not None or not here.pending:
         return
+    here.gathered = 0
     pending, here.pending = here.pending, []
     with LOCK:
         if is_computed(pending):
@@ -75,6 +79,15 @@ def flush() -> None:
             # What the calls after a piece use is held by them.
             piece, pending = pending[:PIECE], pending[PIECE:]
             _flush(piece)
+
+
+def gather(size: int) -> None:
+    """Count bytes that were made from data, which pending calls may hold; compute those where it becomes much."""
+    here = STATE.here
+    here.gathered += size
+    if here.gathered > MOST_GATHERED:
+        here.gathered = 0
+        flush()
 
 
 def _flush(calls: list[Node]) -> None:

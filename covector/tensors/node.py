@@ -82,12 +82,16 @@ ENTRIES: dict[Any, Any] = {}
 
 
 class Here:
-    """What a thread has: the calls not computed yet, whether gradients are recorded, and the trace it is in."""
+    """What a thread has: the calls not computed yet, whether gradients are recorded, and the trace it is in.
 
-    __slots__ = ("entries", "grad_enabled", "pending", "trace")
+    ``gathered`` are the bytes of the tensors made from data since something was computed.
+    """
+
+    __slots__ = ("entries", "gathered", "grad_enabled", "pending", "trace")
 
     def __init__(self) -> None:
         self.pending: list[Node] = []
+        self.gathered = 0
         self.grad_enabled = True
         self.entries: dict[Any, Any] = ENTRIES
         self.trace: Any = None

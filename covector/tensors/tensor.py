@@ -334,6 +334,7 @@ def from_numpy(array: NDArray[Any], dtype: Any = None, copy: bool = True) -> Ten
     if copy:
         data = aligned_empty(array.shape, str(wanted))
         data[...] = array
+        flush.gather(data.nbytes)
     else:
         data = np.array(array, dtype=str(wanted), order="C", copy=None)
     return Tensor(leaf(kind_of(data.shape, wanted), data))

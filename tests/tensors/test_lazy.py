@@ -116,6 +116,14 @@ def test_graphs_that_grow_unseen_are_computed() -> None:
     assert x.tolist() == [2 * flush.MOST_PENDING] * 2
 
 
+def test_data_that_nobody_looks_at_is_computed_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flush, "MOST_GATHERED", 10000)
+    flush.flush()
+    for _ in range(50):
+        cv.tensor(np.ones(200)) * 2
+        assert len(STATE.here.pending) <= 8
+
+
 def test_memory_of_dead_tensors_is_given_back() -> None:
     x = cv.ones(4) * 2
     x.numpy()
