@@ -22,6 +22,8 @@ SOLVABLE = {
     "rotated": ("y[i,j] = sum[k](a[j,k]*x[k,i])", {"x": (3, 2), "a": (3, 3)}),
     "blocks": ("y[n,i] = sum[j](a[n,i,j]*x[n,j])", {"x": (3, 2), "a": (3, 2, 2)}),
     "same blocks": ("y[n,i] = x[n,i]*c[i] + sum[j](a[i,j]*x[n,j])", {"x": (3, 2), "a": (2, 2), "c": (2,)}),
+    "alike blocks of two terms": ("y[n,i] = c[i]*x[n,i] + sum[j]([j <= i] * x[n,j])", {"x": (3, 4), "c": (4,)}),
+    "weighted permutation": ("y[i,j] = w[i,j]*x[j,i]", {"x": (2, 3), "w": (3, 2)}),
     "triangular": ("y[i] = sum[j]([j <= i] * x[j]) * 2", {"x": (5,)}),
     "woodbury": ("y[i] = x[i]**3 + u[i]*sum[j](v[j]*x[j])", {"x": (9,), "u": (9,), "v": (9,)}),
     "rank two": ("y[i] = x[i]**3 + sum[k](u[i,k]*sum[j](v[k,j]*x[j]))", {"x": (9,), "u": (9, 2), "v": (2, 9)}),
@@ -82,6 +84,13 @@ def test_a_singular_one_is_refused(source: str, words: str) -> None:
     found = cv.jacobian(source, wrt="x")(**arrays)
     with pytest.raises(SingularError, match=words):
         found.solve(np.array([1.0, 0.5, 2.0, -1.0]))
+
+
+def test_one_that_is_singular_but_for_rounding_is_refused() -> None:
+    matrix = RNG.normal(size=(6, 5)) @ RNG.normal(size=(5, 6))
+    found = cv.jacobian("y[i] = sum[j](a[i,j]*x[j])", wrt="x")(a=matrix, x=np.ones(6))
+    with pytest.raises(SingularError, match="6×6, is singular to working precision"):
+        found.solve(RNG.normal(size=6))
 
 
 def test_the_determinant_of_a_singular_one() -> None:

@@ -98,6 +98,13 @@ def test_products_of_structures(left: str, right: str, product: str) -> None:
     np.testing.assert_allclose((first @ second).dense(), first.dense() @ second.dense(), rtol=1e-13)
 
 
+def test_factors_that_differ_in_their_axes_alone_are_told_apart() -> None:
+    triangle = cv.jacobian("y[i] = sum[j]([j <= i] * x[j])")(np.ones(5))
+    lower = np.tril(np.ones((5, 5)))
+    np.testing.assert_array_equal((triangle.T @ triangle).dense(), lower.T @ lower)
+    np.testing.assert_array_equal((triangle @ triangle.T).dense(), lower @ lower.T)
+
+
 def test_sums_of_structures() -> None:
     x = np.arange(1.0, 5.0)
     diagonal, one = cv.jacobian("y[i] = x[i]**2")(x), identity((4,))
