@@ -65,22 +65,53 @@ def rounded(_: Trace, arrays: list[Array], __: Extents, ___: Params) -> Array:
 
 
 def floor_divide(_: Trace, arrays: list[Array], __: Extents, ___: Params) -> Array:
-    """The quotients rounded down; whole numbers are divided as float64."""
-    return _divided(arrays)
-
-
-def _divided(arrays: list[Array]) -> Array:
-    kind = promote(*(array.dtype for array in arrays))
-    if is_float(kind):
-        return floored(elementwise("div", *arrays))
-    exact = [as_type(array, "float64") for array in arrays]
-    return as_type(floored(elementwise("div", *exact)), "int64" if kind == "bool" else kind)
+    """The quotients rounded down."""
+    return _division(arrays)[0]
 
 
 def remainder(_: Trace, arrays: list[Array], __: Extents, ___: Params) -> Array:
     """What is left of x after whole multiples of y, with the sign of y."""
+    return _division(arrays)[1]
+
+
+def _division(arrays: list[Array]) -> tuple[Array, Array]:
+    """The quotients rounded down, and what is left."""
     x, y = arrays
-    return elementwise("sub", x, elementwise("mul", y, _divided(arrays)))
+    kind = promote(x.dtype, y.dtype)
+    return _divided(x, y) if is_float(kind) else _divided_exactly(x, y, "int64" if kind == "bool" else kind)
+
+
+def _divided(x: Array, y: Array) -> tuple[Array, Array]:
+    """Quotients and rests of floats, as Python has them: -1 goes into infinity -1 times, and infinity is left."""
+    keep = x.trace.keep
+    quotient = keep(floored(elementwise("div", x, y)))
+    rest = keep(select(elementwise("eq", quotient, 0), x, elementwise("sub", x, elementwise("mul", y, quotient))))
+    # The division may have rounded up to a whole number.
+    below = elementwise("and", elementwise("lt", rest, 0), elementwise("lt", 0, y))
+    above = elementwise("and", elementwise("lt", 0, rest), elementwise("lt", y, 0))
+    over = elementwise("or", below, above)
+    whole = select(over, elementwise("sub", quotient, 1), quotient)
+    nothing = elementwise("and", elementwise("ne", rest, rest), elementwise("ne", y, 0))
+    whole = elementwise("stop", select(nothing, rest, whole))
+    return whole, select(over, elementwise("add", rest, y), rest)
+
+
+def _divided_exactly(x: Array, y: Array, dtype: str) -> tuple[Array, Array]:
+    """Quotients and rests of whole numbers, both 0 where they are divided by 0."""
+    nothing = elementwise("eq", y, 0)
+    by = select(nothing, 1, y)
+
+    def estimate(rest: Array) -> Array:
+        exact = [as_type(array, "float64") for array in (rest, by)]
+        return as_type(floored(elementwise("div", *exact)), dtype)
+
+    # Beyond 2**53 the first quotient is near; what is left then is small enough for the second to be exact.
+    first = estimate(x)
+    rest = x.trace.keep(elementwise("sub", x, elementwise("mul", first, by)))
+    second = estimate(rest)
+    whole = elementwise("add", first, second)
+    left = elementwise("sub", rest, elementwise("mul", second, by))
+    return select(nothing, 0, whole), select(nothing, 0, left)
 
 
 ROUNDING: dict[str, Any] = {

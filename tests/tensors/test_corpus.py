@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,10 @@ from tests.tensors.compare import assert_agree, assert_same
 Function = Callable[..., Any]
 
 NAN, INF = float("nan"), float("inf")
+
+
+QUOTIENTS = tuple(zip(*itertools.product((0.0, 1.0, -1.0, 2.5, -7.0, INF, -INF, NAN), repeat=2), strict=True))
+"""Two lists with every pair of these numbers."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ FAULTS = [
     Fault("a mask of no axes was refused", lambda _, x: x[x > 1], (1.5,), traced=False),
     Fault("a mask of no axes was refused", lambda _, x: x[x > 2], (1.5,), traced=False),
     Fault("True is an index of a new axis", lambda _, x: x[True], ([1.5, 2.0],)),
+    Fault("infinity goes in -1 times", lambda _, x, y: x.detach() // y.detach(), QUOTIENTS),
+    Fault("1 % 0.1 was negative, -1 % infinity was NaN", lambda _, x, y: x % y, QUOTIENTS, gradients=False),
     Fault("bounds the wrong way round gave the lower one", lambda _, x: x.clip(1, 0.5), ([-1.0, 0.7, 2.0],)),
     Fault(
         "NaN was sorted first when traced", lambda L, x: L.sort(x)[0], ([1.0, NAN, INF, -INF, NAN],), gradients=False
@@ -75,3 +82,17 @@ def test_what_once_went_wrong(fault: Fault, dtype: str) -> None:
             assert_same(traced(*tensors), theirs(*map(torch.tensor, arrays)))
         for tensor, array in zip(tensors, arrays, strict=True):
             np.testing.assert_array_equal(tensor.numpy(), array)
+
+
+def test_whole_numbers_beyond_those_of_float64_are_divided_exactly() -> None:
+    x = np.array([2**62, -(2**63), 2**63 - 1, 2**53 + 1, -(2**63), 5, -5, 0])
+    y = np.array([5, 7, -2, 3, -1, 0, 3, 3])
+    for dtype in ("int64", "int32"):
+        a, b = x.astype(dtype), y.astype(dtype)
+        fits = b != 0
+        for name in ("floor_divide", "remainder"):
+            found = getattr(cv, name)(cv.tensor(a), cv.tensor(b)).numpy()
+            wanted = getattr(torch, name)(torch.tensor(a[fits]), torch.tensor(b[fits])).numpy()
+            np.testing.assert_array_equal(found[fits], wanted)
+            assert found.dtype == dtype
+            assert not found[~fits].any(), "divided by 0 they are 0, as in NumPy"
