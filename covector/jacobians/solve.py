@@ -57,6 +57,9 @@ def _solved(jacobian: Jacobian, right: Array) -> Solved:
         message = f"this Jacobian has {rows} rows and {columns} columns, so no system with it has exactly one solution"
         raise ShapeError(message, hint="solve the normal equations: (J.T @ J).solve(u @ J)")
     terms = jacobian.form.terms
+    if rows == 0:
+        more = right.shape[len(jacobian.output_shape) :]
+        return Solved(np.zeros((*jacobian.input_shape, *more), right.dtype), lambda: 0.0)
     if not terms:
         raise SingularError("this Jacobian is zero everywhere", hint=DAMPED)
     if len(terms) == 1:

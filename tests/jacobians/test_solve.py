@@ -105,6 +105,20 @@ def test_oblong_ones_are_refused() -> None:
         found.solve(np.ones(3))
 
 
+def test_nothing_at_all_is_solved() -> None:
+    found = cv.jacobian("y[i] = x[i]**2")(np.ones(0))
+    assert found.solve(np.ones((0, 3))).shape == (0, 3)
+    assert found.logdet() == 0
+
+
+def test_a_number() -> None:
+    found = cv.jacobian("x: ()\ny = x**2")(3.0)
+    assert found.solve(12.0) == 2
+    assert found @ 2.0 == 12
+    assert 2.0 @ found == 12
+    assert float(cv.hessian("x: ()\ny = x**3")(2.0).dense()) == 12
+
+
 def test_the_identity() -> None:
     one = identity((2, 3))
     assert one.structure.kind == "identity"
