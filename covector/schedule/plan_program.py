@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from covector.ir import Compute, Input, Program
+from covector.schedule.agree import agree
 from covector.schedule.contract import contract
 from covector.schedule.deltas import eliminate_deltas
 from covector.schedule.in_place import check_in_place, units_of
@@ -19,7 +20,17 @@ from covector.schedule.views import inline_views, needed
 Pass = Callable[[Program], Program]
 
 
-PASSES: tuple[Pass, ...] = (needed, inline_views, split_reductions, eliminate_deltas, contract, needed, share, needed)
+PASSES: tuple[Pass, ...] = (
+    needed,
+    inline_views,
+    split_reductions,
+    eliminate_deltas,
+    agree,
+    contract,
+    needed,
+    share,
+    needed,
+)
 """What is done to the program before it becomes loops, in order."""
 
 
