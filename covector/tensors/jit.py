@@ -15,7 +15,7 @@ from covector.tensors import flush
 from covector.tensors.node import ABSENT, STATE, Node, leaf
 from covector.tensors.tensor import Tensor, call
 from covector.tensors.trace import Trace
-from covector.tensors.traced import Traced, Update
+from covector.tensors.traced import Outdated, Traced, Update
 from covector.tensors.tree import describe, flatten
 
 MOST_TRACES = 64
@@ -61,7 +61,10 @@ class Jitted:
         key = (structure, state.grad_enabled, *[(t._node.kind, t.requires_grad_flag) for t in tensors])
         for traced in self.traces.get(key, ()):
             if not traced.guards or traced.holds():
-                return traced(tensors)
+                try:
+                    return traced(tensors)
+                except Outdated:
+                    continue
         with flush.LOCK:
             traced = self._traced(arguments, keywords)
             self.traces.setdefault(key, []).append(traced)

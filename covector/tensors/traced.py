@@ -20,8 +20,12 @@ from covector.tensors.tensor import Tensor
 from covector.tensors.trace import Trace
 from covector.tensors.tree import Rebuild
 
-_node_of = attrgetter("_node")
+_node_of, _flag_of = attrgetter("_node"), attrgetter("requires_grad_flag")
 _ALONE = 4  # references to a node that one tensor alone holds: that, the nodes of a trace, a variable, and the count
+
+
+class Outdated(Exception):
+    """A tensor that a trace reads has another shape, dtype or need of a gradient than when it was traced."""
 
 
 class Update:
@@ -109,6 +113,8 @@ class Traced:
                 self.nodes[number] = leaf(node.kind, array_of(node))
         self.hidden_tensors = [tensor for _, tensor in self.hidden]
         self.hidden_nodes = [leaves[number] for number, _ in self.hidden]
+        self.hidden_kinds = [node.kind for node in self.hidden_nodes]
+        self.hidden_flags = [tensor.requires_grad_flag for tensor in self.hidden_tensors]
 
     def _updates(self, place: Mapping[Node, int], leaves: list[Node]) -> None:
         """Which inputs are updated in place."""
@@ -138,7 +144,11 @@ class Traced:
                 self._hold()
             nodes = self.nodes
             current = list(map(_node_of, self.hidden_tensors))
+            if list(map(_flag_of, self.hidden_tensors)) != self.hidden_flags:
+                raise Outdated
             if current != self.hidden_nodes:
+                if [node.kind for node in current] != self.hidden_kinds:
+                    raise Outdated
                 self.hidden_nodes = current
                 for (number, _), node in zip(self.hidden, current, strict=True):
                     nodes[number] = node

@@ -182,6 +182,29 @@ def test_watched_state_chooses_the_trace() -> None:
     assert len(calls) == 2
 
 
+def test_what_it_reads_may_change_shape_and_need_of_gradients() -> None:
+    weight = cv.tensor([1.0, 2.0], requires_grad=True)
+
+    @cv.jit
+    def update(x: Any) -> Any:
+        loss = (weight * weight * x).sum()
+        if weight.requires_grad:
+            loss.backward()
+            with cv.no_grad():
+                weight.copy_(weight - weight.grad)
+                weight.grad = None
+        return loss
+
+    one = cv.tensor(1.0)
+    assert (update(one).item(), weight.tolist()) == (5, [-1, -2])
+    weight.data = cv.tensor([3.0])
+    assert (update(one).item(), weight.tolist()) == (9, [-3])
+    weight.requires_grad_(False)
+    assert (update(one).item(), weight.tolist()) == (9, [-3])
+    weight.requires_grad_()
+    assert (update(one).item(), weight.tolist()) == (9, [3])
+
+
 def test_gradients_inside_live_inside() -> None:
     x = cv.tensor([1.0, 2.0], requires_grad=True)
 
