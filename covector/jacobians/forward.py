@@ -12,7 +12,7 @@ import numpy as np
 
 from covector.errors import CovectorError, DtypeError, NotationError, UnknownNameError, nearest
 from covector.frontend import read_program, trace
-from covector.ir import DTYPES, Program
+from covector.ir import DTYPES, Input, Program
 from covector.jacobians.form import Extents
 from covector.jacobians.names import Given, Name, one_or_several
 from covector.jacobians.run import contiguous
@@ -22,6 +22,10 @@ from covector.run.reference import Array
 
 Forward = str | Program | Callable[..., Any]
 Shapes = Mapping[str, Any]
+
+
+MOST_SHAPES = 1024
+"""Shapes of arguments that a forward remembers."""
 
 
 class Source:
@@ -34,6 +38,7 @@ class Source:
             raise NotationError(message, hint='cv.jacobian("y[i] = x[i]**2")')
         self.forward = read_program(forward, shapes) if isinstance(forward, str) else forward
         self._traced = lru_cache(maxsize=64)(self._trace)
+        self._bound: dict[object, Extents] = {}
 
     def at(self, args: Sequence[Any], named: Mapping[str, Any]) -> tuple[Given, Extents]:
         """The program with its arrays, and the values of its symbols, for the arguments of a call.
@@ -48,7 +53,16 @@ class Source:
             found = self._call(self.forward, args, named)
         inputs = found.program.inputs
         arrays = {tensor.name: _cast(tensor.name, found.arrays[tensor.name], tensor.dtype) for tensor in inputs}
-        return replace(found, arrays=arrays), tuple(sorted(bind_extents(inputs, arrays).items()))
+        return replace(found, arrays=arrays), self._extents(inputs, arrays)
+
+    def _extents(self, inputs: tuple[Input, ...], arrays: Mapping[str, Array]) -> Extents:
+        """The values of symbols, found once for arrays of the same shapes."""
+        key = (inputs, tuple(array.shape for array in arrays.values()))
+        if key not in self._bound:
+            if len(self._bound) > MOST_SHAPES:
+                self._bound.clear()
+            self._bound[key] = tuple(sorted(bind_extents(inputs, arrays).items()))
+        return self._bound[key]
 
     def _of_program(self, program: Program, args: Sequence[Any], named: Mapping[str, Any]) -> Given:
         """A program at arrays in the order of its inputs, or by name."""
