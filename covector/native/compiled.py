@@ -71,9 +71,10 @@ class Compiled:
         self.function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.code.address(ENTRY))
         self.frames: deque[Frame] = deque()
 
-    def call(self, addresses: list[Any], extents: Mapping[str, int]) -> int:
+    def call(self, addresses: list[Any], extents: Mapping[str, int], done: list[None] | None = None) -> int:
         """Run once with the addresses of inputs and outputs; the error word, which is 0 where all went well.
 
+        ``done`` gets an item when the code has run: no signal, such as an interrupt, is handled between the two.
         Raises `ShapeError` where a maximum would be over nothing, and `BudgetError` where memory does not suffice.
         """
         try:
@@ -88,7 +89,10 @@ class Compiled:
         workspace = frame.take()
         words = frame.words
         words[: len(addresses)] = addresses
-        self.function(frame.address)
+        if done is None:
+            self.function(frame.address)
+        else:
+            done.extend(map(self.function, (frame.address,)))
         error = words[-1]
         words[-1] = 0
         if workspace.size <= KEPT:

@@ -152,16 +152,22 @@ def _run(graph: Numbered, outputs: list[Node]) -> None:
     if found is None:
         found = _remember(key, graph, places, in_place)
     launch, select = found
-    results, addresses = launch(select(graph.leaves))
-    for node, place in zip(outputs, launch.compiled.linked.places, strict=True):
-        node.data, node.address = results[place], addresses[place]
-        node.launch, node.home = launch, None
-        if not node.mask or (node.spent and in_place):
-            node.entry, node.args = None, ()
     first = len(graph.calls)
-    for _, leaf in in_place:
-        node = graph.leaves[leaf - first]
-        node.data, node.address = None, 0
+
+    def commit(results: list[Any], addresses: list[int]) -> None:
+        for node, place in zip(outputs, launch.compiled.linked.places, strict=True):
+            node.data, node.address = results[place], addresses[place]
+            node.launch, node.home = launch, None
+            if not node.mask or (node.spent and in_place):
+                node.entry, node.args = None, ()
+        for _, leaf in in_place:
+            node = graph.leaves[leaf - first]
+            node.data, node.address = None, 0
+
+    if in_place:
+        launch(select(graph.leaves), commit)
+    else:
+        commit(*launch(select(graph.leaves)))
 
 
 def _remember(

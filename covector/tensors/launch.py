@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from operator import attrgetter
 from sys import getrefcount
 from time import perf_counter
@@ -13,11 +14,15 @@ import numpy as np
 
 from covector.errors import BoundsError, JitError
 from covector.ir import Compute
+from covector.native.compiled import Compiled as Code
 from covector.native.memory import ALIGNMENT, LARGE, address, aligned_empty
 from covector.run.extents import evaluate_extent
 from covector.tensors.dtypes import NUMPY, kind_of
 from covector.tensors.node import ABSENT, Node
 from covector.tensors.programs import Compiled
+
+Commit = Callable[[list[Any], list[int]], None]
+"""What gives results and their addresses to those that they are for; it may be called twice."""
 
 _ndarray = np.ndarray
 _C_TYPES: dict[str, Any] = {
@@ -57,13 +62,19 @@ class Launch:
             size = kind_of(shape, output.dtype).nbytes
             self._made.append((-1 if home is None else inputs.index(home), shape, NUMPY[output.dtype], size))
 
-    def __call__(self, nodes: Sequence[Node]) -> tuple[list[Any], list[int]]:
-        """The results for the leaves that are the inputs, and their addresses; each leaf keeps its own."""
+    def __call__(self, nodes: Sequence[Node], commit: Commit | None = None) -> tuple[list[Any], list[int]]:
+        """The results for the leaves that are the inputs, and their addresses; each leaf keeps its own.
+
+        ``commit`` is called with both as soon as the code has run, even when an interrupt comes meanwhile: what is
+        updated in place is then new, and must not be updated again.
+        """
         code = self._code
         if code is None:
             start = perf_counter()
             results = self.compiled.executable.run([array_of(node) for node in nodes], self.extents)
             self.seconds = perf_counter() - start
+            if commit is not None:
+                commit(results, [0] * len(results))
             return results, [0] * len(results)
         addresses = list(map(_address_of, nodes))
         if 0 in addresses:
@@ -77,11 +88,27 @@ class Launch:
                 array, place = fresh(shape, dtype, size)
                 results.append(array)
                 addresses.append(place)
+        found = addresses[len(nodes) :]
         start = perf_counter()
-        if code.call(addresses, self.extents):
+        if commit is not None:
+            self._commit(code, nodes, addresses, partial(commit, results, found))
+        elif code.call(addresses, self.extents):
             self._fail(nodes)
         self.seconds = perf_counter() - start
-        return results, addresses[len(nodes) :]
+        return results, found
+
+    def _commit(self, code: Code, nodes: Sequence[Node], addresses: list[int], commit: Callable[[], None]) -> None:
+        """Run the code and commit its results: both or neither."""
+        done: list[None] = []
+        try:
+            if code.call(addresses, self.extents, done):
+                done.clear()
+                self._fail(nodes)
+            commit()
+        except BaseException:
+            if done:
+                commit()
+            raise
 
     def _find(self, nodes: Sequence[Node], addresses: list[int]) -> None:
         """Fill in the addresses that are not known: of arrays not asked for before, and of numbers."""

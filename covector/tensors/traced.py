@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from sys import getrefcount
 from typing import Any
@@ -166,13 +167,16 @@ class Traced:
             launch = self.launch or self._first(nodes)
             if self.in_place and (not self.watched or list(map(getrefcount, self.watched)) != self.counts):
                 self._make_room(tensors)
-            arrays, addresses = launch(nodes)
-            for update in self.given:
-                update.give(tensors, arrays[update.result], addresses[update.result])
+            arrays, addresses = launch(nodes, partial(self._commit, tensors) if self.given else None)
             returned = [Tensor(_result(kind, arrays[place], addresses[place])) for place, kind in self.results]
             for number, _ in self.arguments:
                 nodes[number] = _NOTHING
         return self.rebuild(returned)
+
+    def _commit(self, tensors: Sequence[Tensor], arrays: list[Any], addresses: list[int]) -> None:
+        """Let tensors that are not updated in place hold their new values."""
+        for update in self.given:
+            update.give(tensors, arrays[update.result], addresses[update.result])
 
     def _hold(self) -> None:
         """Be the one trace that remembers nodes from call to call: what several held could not be updated in place."""
