@@ -60,7 +60,7 @@ def check_function(
     covector or PyTorch, or on JAX arrays (the truth is numeric, in float64). ``backward`` is hand-written, called as
     ``signature`` says (``"x, weight, grad_output"``) or as the names of its parameters say, and returns gradients in
     the order of the inputs or by name. A PyTorch ``autograd.Function`` or module, a JAX function with a custom rule, or
-    a function on tensors of covector brings its own: give it alone, or the first three as ``backward`` of a program.
+    a function on tensors of covector brings its own: give it alone, or the first three as ``backward`` of a forward.
     ``inputs`` describes the inputs, by name or in order: ``"M infs"``, ``"... D positive"``, ``"N int<V"``, a tuple of
     sizes, an array to start from, or a function of a random generator.
 
@@ -101,13 +101,13 @@ def prepare(
     needs(library)
     derived = isinstance(of, (str, Program, Derivation))
     own = _own(backward, of, derived)
-    given = _inputs(of if derived or own is None else own, inputs, seed)
+    given = _inputs(of if of is not None and (derived or own is not of) else own, inputs, seed)
     wanted = _wanted(given, wrt)
     if own is not None:
         if library is NUMPY:
             hint = "give both, backward and of=forward, or say framework='torch', 'jax' or 'covector'"
             raise NotationError(f"{_name(own)} has no backward of its own", hint=hint)
-        return _own_subject(own, of if derived else None, library, given, wanted)
+        return _own_subject(own, None if of is own else of, library, given, wanted)
     return _written_subject(backward, of, library, given, wanted, signature)
 
 
@@ -115,20 +115,16 @@ def _own(backward: Any, of: Any, derived: bool) -> Any:
     """What brings its own backward, where something does."""
     if backward is None and not derived:
         return of
-    if of is None or (
-        derived and (is_torch_function(backward) or is_torch_module(backward) or _is_custom_rule(backward))
-    ):
-        return backward
-    return None
+    own = is_torch_function(backward) or is_torch_module(backward) or _is_custom_rule(backward)
+    return backward if of is None or own else None
 
 
 def _is_custom_rule(thing: Any) -> bool:
     return type(thing).__name__ in ("custom_vjp", "custom_jvp") and type(thing).__module__.startswith("jax")
 
 
-def _own_subject(
-    own: Any, source: Source | None, library: Framework, inputs: Inputs, wanted: tuple[str, ...]
-) -> Prepared:
+def _own_subject(own: Any, of: Any, library: Framework, inputs: Inputs, wanted: tuple[str, ...]) -> Prepared:
+    """What brings its own backward, against a program, another forward, or its own forward (``of`` is None)."""
     if is_torch_module(own):
         weights = {n: a for n, a in module_parameters(own).items() if n not in inputs.names}
         specs = tuple(Spec(n, tuple(map(str, a.shape)), generator=_around(a)) for n, a in weights.items())
@@ -136,8 +132,10 @@ def _own_subject(
         inputs = Inputs((*inputs.specs, *specs), inputs.whole)
     gradients = OwnGradients(own, library, inputs.names, inputs.floats)
     forward: Forward
-    if source is not None:
-        forward = _derived(source, inputs)
+    if isinstance(of, (str, Program, Derivation)):
+        forward = _derived(of, inputs)
+    elif of is not None:
+        forward = _numeric(of, library, inputs, ForwardCall(_function(of), inputs.names))
     else:
         forward = NumericForward(_with_precision(library, plain_run(library, gradients.values)), False)
     return Subject(inputs, wanted, forward), Own(gradients, wanted)
@@ -162,13 +160,22 @@ def _written_subject(
     else:
         if not callable(of):
             raise NotationError(f"a forward is a program or a function, not {type(of).__name__}")
-        function = of.apply if is_torch_function(of) else of
-        held = ForwardCall(function, inputs.names, signature.wants_cache)
-        forward = NumericForward(_with_precision(library, plain_run(library, lambda a: held(a)[0])), library is NUMPY)
-        call = held
+        call = ForwardCall(_function(of), inputs.names, signature.wants_cache)
+        forward = _numeric(of, library, inputs, call)
     claim = HandWritten(backward, signature, library, inputs.names, inputs.floats, wanted, call, forward)
     no_cotangent = "cotangent" not in signature.roles
     return Subject(inputs, wanted, forward, fixed_cotangent=no_cotangent), claim
+
+
+def _function(forward: Any) -> Callable[..., Any]:
+    return forward.apply if is_torch_function(forward) else forward  # type: ignore[no-any-return]
+
+
+def _numeric(of: Any, library: Framework, inputs: Inputs, call: ForwardCall) -> NumericForward:
+    """A forward that is a function; it is derived too, where that can be, but only to find causes."""
+    traced = _derived(of, inputs)
+    run = plain_run(library, lambda arrays: call(arrays)[0])
+    return NumericForward(_with_precision(library, run), library is NUMPY, traced)
 
 
 def _with_precision(library: Framework, run: Callable[..., Any]) -> Callable[..., Any]:

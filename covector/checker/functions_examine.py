@@ -320,10 +320,10 @@ class Examination:
         return {n: claim.framework.plain(found[n]).astype(np.float64) for n in self.subject.wanted}
 
     def forward_difference(self, claim: Claim) -> Difference | None:
-        """Where the claim's own forward has another value than the program that it is checked against."""
+        """Where the claim's own forward has another value than the forward that it is checked against."""
         for number in range(len(self.probes)):
             point = self.point(number)
-            if isinstance(point, str) or not self.subject.forward.derived:
+            if isinstance(point, str):
                 continue
             try:
                 with claim.framework.precision(), quiet():
@@ -336,7 +336,9 @@ class Examination:
             value, true = claim.framework.plain(values[0]), point.outputs[0]
             scale = float(np.abs(true).max(initial=0.0)) or 1.0
             if value.shape != true.shape or np.abs(value - true).max(initial=0.0) > FORWARD_TOLERANCE * scale:
-                message = f"its own forward is not that of the program at {point.probe.describe() or 'this point'}"
+                message = (
+                    f"its own forward is not that it is checked against, at {point.probe.describe() or 'this point'}"
+                )
                 return Difference(self.subject.wanted[0], "forward", point, message, cause="another forward")
             return None
         return None

@@ -69,11 +69,11 @@ class Forward(Protocol):
 
 
 class DerivedForward:
-    """A program of covector, derived once for each rank of its inputs."""
+    """A program of covector, or a function of arrays, derived once for each rank of its inputs."""
 
     derived = True
 
-    def __init__(self, source: str | Program | Derivation, declare: Callable[[int], Mapping[str, str]]) -> None:
+    def __init__(self, source: Any, declare: Callable[[int], Mapping[str, str]]) -> None:
         self.source, self.declare = source, declare
         self._found: dict[tuple[int, ...], Derivation] = {}
 
@@ -92,7 +92,7 @@ class DerivedForward:
     def at_rank(self, rank: int, arrays: Arrays) -> Derivation:
         """The derivation where ``...`` stands for so many axes."""
         ranks = tuple(np.ndim(array) for array in arrays.values())
-        if ranks not in self._found and isinstance(self.source, str):
+        if ranks not in self._found and not isinstance(self.source, (Program, Derivation)):
             self._found[ranks] = derive(self.source, shapes=self.declare(rank))
         return self.derivation(arrays)
 
@@ -121,12 +121,17 @@ class DerivedForward:
 
 
 class NumericForward:
-    """A function of named float64 arrays that gives a list of outputs."""
+    """A function of named float64 arrays that gives a list of outputs.
+
+    ``traced`` is the same function, to be derived where it can be: causes are found in that, never verdicts.
+    """
 
     derived = False
 
-    def __init__(self, run: Callable[[Arrays], list[Array]], takes_complex: bool) -> None:
-        self.run, self.takes_complex = run, takes_complex
+    def __init__(
+        self, run: Callable[[Arrays], list[Array]], takes_complex: bool, traced: DerivedForward | None = None
+    ) -> None:
+        self.run, self.takes_complex, self.traced = run, takes_complex, traced
 
     def outputs(self, arrays: Arrays, sizes: Sizes) -> list[Array]:
         """The outputs."""

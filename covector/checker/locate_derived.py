@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covector.checker.functions_compare import Difference
-from covector.checker.functions_truth import DerivedForward, Forward
+from covector.checker.functions_guard import quiet
+from covector.checker.functions_truth import DerivedForward, Forward, NumericForward
 from covector.checker.locate import close
 from covector.checker.mistakes import MISTAKES, Guess, Truth
 from covector.checker.verdict import Cause
@@ -27,10 +28,10 @@ POINTS = 3
 
 def derived_cause(main: Difference, others: Sequence[Difference], forward: Forward) -> Cause | None:
     """The mistake in the derived gradient that gives the claimed one at this point and others; None where none does."""
-    if not isinstance(forward, DerivedForward) or main.claimed is None:
+    if main.claimed is None:
         return None
-    record = forward.derivation(main.point.arrays).record
-    if main.input not in record.gradients:
+    record = _record(forward, main)
+    if record is None or main.input not in record.gradients:
         return None
     ranks = [array.ndim for array in main.point.arrays.values()]
     alike = [d for d in others if d.kind == main.kind and [a.ndim for a in d.point.arrays.values()] == ranks]
@@ -42,6 +43,23 @@ def derived_cause(main: Difference, others: Sequence[Difference], forward: Forwa
         if time.monotonic() - start > SECONDS:
             break
     return None
+
+
+def _record(forward: Forward, main: Difference) -> Record | None:
+    """The derivation of a forward; that of a function where it can be derived, and has the same value."""
+    point = main.point
+    if isinstance(forward, DerivedForward):
+        return forward.derivation(point.arrays).record
+    if not isinstance(forward, NumericForward) or forward.traced is None or len(point.outputs) != 1:
+        return None
+    try:
+        with quiet():
+            record = forward.traced.at_rank(point.probe.rank, point.arrays).record
+            (value,) = forward.traced.outputs(point.arrays, point.probe.sizes)
+    except Exception:  # a function of somebody else's, called with what it was not written for
+        return None
+    names = [given.name for given in record.program.inputs]
+    return record if names == list(point.arrays) and close(value, point.outputs[0], point.probe) else None
 
 
 def _guesses(record: Record, name: str) -> Iterator[Guess]:
