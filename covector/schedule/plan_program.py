@@ -12,6 +12,7 @@ from covector.schedule.in_place import check_in_place, units_of
 from covector.schedule.kernels import kernels_of
 from covector.schedule.plan import Plan
 from covector.schedule.reductions import split_reductions
+from covector.schedule.sample import sample
 from covector.schedule.share import share
 from covector.schedule.statements import computed
 from covector.schedule.storage import place
@@ -26,6 +27,8 @@ PASSES: tuple[Pass, ...] = (
     split_reductions,
     eliminate_deltas,
     agree,
+    needed,
+    sample,
     contract,
     needed,
     share,
