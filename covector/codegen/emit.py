@@ -6,6 +6,8 @@ The entry calls them in order, on all threads of the pool where there is work fo
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from covector.codegen.builder import Builder, Module, Value
@@ -17,7 +19,7 @@ from covector.codegen.memory import Memory, extent_value
 from covector.codegen.product_calls import part_of
 from covector.codegen.products import Leave, Methods
 from covector.codegen.target import PORTABLE, Target
-from covector.ir import Affine, Compute, as_affine
+from covector.ir import Affine, Compute, Tensor, as_affine
 from covector.schedule.plan import Kernel, Loop, Plan, Product, Step
 
 PARAMETERS = (("table", "ptr"), ("thread", "i64"), ("threads", "i64"))
@@ -87,12 +89,20 @@ def emit_with_layout(plan: Plan, target: Target, leave: Leave = OWN) -> Emitted:
     methods = Methods(module, plan, leave)
     parts = parts_of(plan, methods)
     layout = Layout(plan, (part.steps for part in parts), methods.scratch)
-    names = [_function(module, layout, methods, part, number) for number, part in enumerate(parts)]
-    _entry(module, layout, list(zip(parts, names, strict=True)))
+    functions = [_function(module, layout, methods, part, number) for number, part in enumerate(parts)]
+    _entry(module, layout, parts, functions, plan.in_place)
     return Emitted(module.text(), layout, methods, any(part.shared is not None for part in parts))
 
 
-def _function(module: Module, layout: Layout, methods: Methods, part: Part, number: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Function:
+    """The name of the function that a part became, and whether it may set the error word."""
+
+    name: str
+    refuses: bool
+
+
+def _function(module: Module, layout: Layout, methods: Methods, part: Part, number: int) -> Function:
     name = f"part{number}"
     builder = Builder(module, name, PARAMETERS)
     memory = Memory(builder, layout, (layout.root(tensor) for tensor in tensors_of(part.steps)))
@@ -109,33 +119,41 @@ def _function(module: Module, layout: Layout, methods: Methods, part: Part, numb
         steps.run(part.steps)
     builder.emit("ret void")
     module.functions.append(builder.text())
-    return name
+    return Function(name, memory.refuses)
 
 
-def _entry(module: Module, layout: Layout, parts: list[tuple[Part, str]]) -> None:
-    """The function that calls the others."""
+def _entry(
+    module: Module, layout: Layout, parts: Sequence[Part], functions: Sequence[Function], in_place: Container[Tensor]
+) -> None:
+    """The function that calls the others; nothing is computed in place once a position was outside the bounds."""
     build = Builder(module, ENTRY, (("table", "ptr"),))
-    roots = [layout.root(target) for part, _ in parts for target in part.accumulated]
+    roots = [layout.root(target) for part in parts for target in part.accumulated]
     memory = Memory(build, layout, roots)
     mode = flushing(module.target.architecture)
     for declaration in mode.declarations:
         module.declare(declaration)
     for line in mode.enter:
         build.emit(line)
-    parallel = any(part.shared is not None for part, _ in parts)
+    parallel = any(part.shared is not None for part in parts)
     if parallel:
         pool = memory.slot(layout.table.pool)
         module.declare(f"declare i64 @{THREADS}(ptr)")
         module.declare(f"declare void @{FORK}(ptr, ptr, ptr, i64)")
         threads = build.instruction(f"call i64 @{THREADS}(ptr {pool})", "int64")
-    for part, name in parts:
-        if part.shared is None:
-            build.emit(f"call void @{name}(ptr %table, i64 0, i64 1)")
-            continue
-        used = (extent_value(_work(part), memory) >= LEAST_WORK).where(threads, 1)
-        build.emit(f"call void @{FORK}(ptr {pool}, ptr @{name}, ptr %table, {used})")
-        if isinstance(part.shared, Loop):
-            combine_copies(build, memory, layout, part.shared, used)
+    refused = False
+    with ExitStack() as guarded:
+        for part, function in zip(parts, functions, strict=True):
+            if refused and any(tensor in in_place for tensor in tensors_of(part.steps)):
+                guarded.enter_context(build.when(memory.no_error()))
+                refused = False
+            refused = refused or function.refuses
+            if part.shared is None:
+                build.emit(f"call void @{function.name}(ptr %table, i64 0, i64 1)")
+                continue
+            used = (extent_value(_work(part), memory) >= LEAST_WORK).where(threads, 1)
+            build.emit(f"call void @{FORK}(ptr {pool}, ptr @{function.name}, ptr %table, {used})")
+            if isinstance(part.shared, Loop):
+                combine_copies(build, memory, layout, part.shared, used)
     for line in mode.leave:
         build.emit(line)
     build.emit("ret void")

@@ -19,6 +19,8 @@ class Memory:
     def __init__(self, builder: Builder, layout: Layout, roots: Iterable[Root]) -> None:
         self.builder, self.layout = builder, layout
         self.copied: set[Tensor] = set()
+        self.refuses = False
+        """Whether something may set the error word."""
         self.scopes = self._scopes(tuple(dict.fromkeys(roots)))
         self._symbols: dict[Symbol, Value] = {}
         self._pointers: dict[Tensor, str] = {}
@@ -192,7 +194,13 @@ class Memory:
 
     def set_error(self) -> None:
         """Say that a position was outside the bounds."""
+        self.refuses = True
         self.builder.emit(f"store i64 1, ptr {self.slot(self.layout.table.error)}")
+
+    def no_error(self) -> Value:
+        """Whether no position was outside the bounds so far."""
+        word = self.builder.instruction(f"load i64, ptr {self.slot(self.layout.table.error)}", "int64")
+        return word < 1
 
 
 def extent_value(form: Affine, memory: Memory) -> Value:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.errors import CovectorError
+from covector.errors import BoundsError, CovectorError
 from covector.tensors.dtypes import NUMPY
 from covector.tensors.launch import Launch, array_of, is_free
 from covector.tensors.node import STATE, Node
@@ -164,10 +164,27 @@ def _run(graph: Numbered, outputs: list[Node]) -> None:
             node = graph.leaves[leaf - first]
             node.data, node.address = None, 0
 
-    if in_place:
-        launch(select(graph.leaves), commit)
-    else:
-        commit(*launch(select(graph.leaves)))
+    try:
+        if in_place:
+            launch(select(graph.leaves), commit)
+        else:
+            commit(*launch(select(graph.leaves)))
+    except BoundsError:
+        _take_back(graph.calls)
+        raise
+
+
+def _take_back(calls: list[Node]) -> None:
+    """Let updates that a position outside the bounds may have spoilt not have happened: the old values are there."""
+    spoilt: set[Node] = set()
+    for node in calls:
+        if node.entry is not None and (node.entry.form.may_refuse() or not spoilt.isdisjoint(node.args)):
+            spoilt.add(node)
+    for node in spoilt:
+        home = node.home
+        if home is not None and home.data is not None and home.kind is node.kind and not node.mask:
+            node.data, node.address = home.data, home.address
+            node.entry, node.args, node.home = None, (), None
 
 
 def _remember(

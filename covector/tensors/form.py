@@ -16,7 +16,7 @@ from covector.calculus.reverse import gradients
 from covector.errors import CovectorError
 from covector.frontend.arrays import array_of
 from covector.frontend.lazy import Trace
-from covector.ir import Affine, Compute, Input, Program, Read, Symbol, Tensor, as_affine, is_float
+from covector.ir import Affine, Compute, Input, Program, Read, Symbol, Tensor, as_affine, is_float, walk
 from covector.ir.tensor import program_of
 from covector.run.extents import evaluate_extent
 from covector.tensors.dtypes import Kind, kind_of
@@ -51,6 +51,18 @@ class Form:
         if key not in self._adjoints:
             self._adjoints[key] = _adjoint(self, output, mask, seeded)
         return self._adjoints[key]
+
+    def may_refuse(self) -> bool:
+        """Whether it reads at positions that are data, which may be outside the bounds."""
+        return any(
+            isinstance(inner, Read)
+            for statement in self.program.statements
+            if isinstance(statement, Compute) and not statement.is_derived
+            for node in walk(statement.body)
+            if isinstance(node, Read)
+            for position in node.positions
+            for inner in walk(position)
+        )
 
 
 @dataclass(frozen=True, slots=True)

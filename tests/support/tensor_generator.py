@@ -102,7 +102,7 @@ def _array(given: Given, batch: int, dtype: str, rng: np.random.Generator) -> An
         chosen = rng.random(shape) < 0.2
         values = np.where(chosen, rng.choice(np.array([np.nan, np.inf, -np.inf, 0.0]), shape), values).astype(dtype)
     if given.layout == "F":
-        return np.asfortranarray(values)
+        return np.array(values, order="F")
     if given.layout == "strided" and values.ndim:
         return np.repeat(values, 2, axis=-1)[..., ::2]
     if given.layout == "reversed" and values.ndim:
