@@ -31,7 +31,7 @@ from covector.notes.layouts import Layouts
 from covector.notes.page import Paragraph
 from covector.notes.read import Notes, Reading
 from covector.notes.show import show
-from covector.notes.translate import FUNCTIONS, SUMS
+from covector.notes.translate import FUNCTIONS, SOFTMAXES, SUMS
 from covector.notes.translate_values import MisfitError, UnreadError, Value
 from covector.notes.verdicts import Answer, Checked
 
@@ -294,7 +294,9 @@ class Walker(ConditionReader):
         if any(isinstance(n, m.Name) and n.name == name for n in m.walk(body)) and indices is None:
             outcome.says.append(f"an update of {name}")
             return True
-        item = Defined(name, indices, body, self.reading.snippet.line, self.section)
+        left = terms[0].node
+        of = left.arguments[0] if isinstance(left, m.Apply) and len(left.arguments) == 1 else None
+        item = Defined(name, indices, body, self.reading.snippet.line, self.section, of)
         before = self.context.defined.get(name, [])
         if before and not self.again(terms, item, before, outcome):
             return True
@@ -308,6 +310,8 @@ class Walker(ConditionReader):
             return False
         function = body.function.name
         if function in (*FUNCTIONS, *SUMS, *self.context.defined, *self.context.shapes):
+            return False
+        if function in SOFTMAXES and self.claims().translator.has_axes(body.arguments[0]):
             return False
         if function in CONCRETE or name in CONCRETE:
             self.context.loss_of = body.arguments[0]

@@ -9,6 +9,7 @@ from itertools import chain, islice
 
 from covector.checker.verdict import Cause, Verdict
 from covector.errors import CovectorError
+from covector.ir import Index, Read, as_affine, walk
 from covector.notes import math as m
 from covector.notes.chain_compare import Equality, compare, equal_at_points, guessed_cause, statements, verdict_of
 from covector.notes.chain_define import chain_rule
@@ -72,6 +73,16 @@ class Conditions:
 
 
 Found = Value | CovectorError
+
+
+def stands_for_itself(true: Value, claimed: Value) -> str | None:
+    """The gradient that a left side is, where the page says nothing that it could be derived from."""
+    body = true.at(tuple(as_affine(Index(f"e{n}'", extent)) for n, extent in enumerate(true.shape)))
+    if not isinstance(body, Read) or not body.tensor.name.startswith("∂L/∂"):
+        return None
+    other = claimed.at(tuple(as_affine(Index(f"e{n}'", extent)) for n, extent in enumerate(claimed.shape)))
+    reads = {node.tensor.name for node in walk(other) if isinstance(node, Read)}
+    return None if body.tensor.name in reads else body.tensor.name
 
 
 def _simple(node: m.Math) -> bool:
@@ -170,6 +181,9 @@ class Claims:
             return Verdict("not understood", claim, "this is nested too deeply", line=line, column=column)
         if verdict:
             return verdict
+        if (unlinked := stands_for_itself(true, value)) is not None:
+            message = f"nothing that the page defines leads to {unlinked}, so it cannot be compared with this"
+            return Verdict("not understood", claim, message, self.said(), line=line, column=column)
         verdict = self.repaired(verdict, terms, true, n)
         unknown = verdict.cause is not None and verdict.cause.name == "unknown" and self.patience.left > 0
         if unknown and found.claimed is not None and found.true is not None:

@@ -20,13 +20,17 @@ COTANGENTS = ("df", "G", "g", "dout", "grad", "gradient", "grad_output", "upstre
 
 @dataclass(frozen=True)
 class Defined:
-    """``name[indices] = body`` as one line of the page says; ``section`` are the headings above it."""
+    """``name[indices] = body`` as one line of the page says; ``section`` are the headings above it.
+
+    ``of`` is the argument of what is defined as a function: ``f(x) = …``.
+    """
 
     name: str
     indices: tuple[m.Math, ...] | None
     body: m.Math
     line: int
     section: tuple[int, ...]
+    of: m.Math | None = None
 
 
 @dataclass

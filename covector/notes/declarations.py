@@ -185,6 +185,8 @@ def from_words(parts: Sequence[Part], line: int) -> Iterator[Declaration | Value
         extents: tuple[Math, ...] | None = None
         if prose.SCALAR.match(after):
             extents = ()
+        elif (said := prose.said_of(after)) is not None:
+            extents = tuple(map(prose.extent, said))
         elif k + 2 < len(parts) and not isinstance(parts[k + 2], str):
             extents = _linked(after, parts[k + 2], parts[k + 3] if k + 3 < len(parts) else "")
         if extents is not None:

@@ -73,6 +73,20 @@ def stated(text: str) -> Iterator[Stated]:
     yield from sorted(found, key=lambda item: item.start)
 
 
+def said_of(text: str) -> tuple[str, ...] | None:
+    """The extents of a name that words go on about: `` is an m by n matrix``, `` a vector of length m``.
+
+    >>> said_of(" a vector of length m. Then"), said_of(" is small")
+    (('m',), None)
+    """
+    rest = text.lstrip()
+    for start in ("X ", "X is "):
+        found = next((item for item in stated(start + rest) if item.start == 0 and item.value is None), None)
+        if found is not None:
+            return found.extents
+    return None
+
+
 def extent(text: str) -> Math:
     """An extent that was written in words: a number or a name."""
     span = Span(0, len(text))

@@ -17,6 +17,7 @@ from covector.notes.translate_derivatives import SEED, Derivatives
 from covector.notes.translate_names import index_name
 from covector.notes.translate_values import (
     MisfitError,
+    Positions,
     UnreadError,
     Value,
     constant,
@@ -44,6 +45,7 @@ MOST_STEPS = 8_000
 
 ELEMENTWISE = ("⊙", "∘", "*", "×", "/")
 TRACES = ("tr", "Tr", "trace")
+SOFTMAXES = ("softmax", "Softmax", "\\operatorname{softmax}")
 SUMS = ("np.sum", "sum", "torch.sum", "\\operatorname{sum}")
 
 
@@ -296,7 +298,24 @@ class Translator(CaseReader, Derivatives):
             return elementwise(self.extents, node, [operand], lambda x: Apply(function, (x,)), name)
         if name in TRACES and name not in self.context.defined and len(node.arguments) == 1:
             return self.trace(node, self.value(node.arguments[0]))
+        if name in SOFTMAXES and name not in self.context.defined and len(node.arguments) == 1:
+            return self.softmax(node, self.value(node.arguments[0]))
         return self.called(node, name)
+
+    def softmax(self, node: m.Math, value: Value) -> Value:
+        """The softmax of a vector, and of each row of a matrix."""
+        if not value.shape:
+            raise UnreadError("the softmax of a number is not understood: what is its shape?", node.span)
+        if len(value.shape) > 1:
+            self.note("softmax is read as that of each row")
+        exp = SCALARS["exp"]
+        before, last = value.shape[:-1], value.shape[-1]
+
+        def at(positions: Positions) -> Expr:
+            total = summed(self.extents, last, lambda k: Apply(exp, (value.at((*positions[: len(before)], k)),)))
+            return divide(Apply(exp, (value.at(positions),)), total)
+
+        return Value(value.shape, at)
 
     def trace(self, node: m.Math, matrix: Value) -> Value:
         """The sum of the diagonal."""

@@ -182,6 +182,10 @@ class Names:
             return Value(shape, lambda at: mul(half, add(Read(tensor, at), Read(tensor, at[::-1]))))
         return Value(shape, lambda at: Read(tensor, at))
 
+    def has_axes(self, node: m.Math) -> bool:
+        """Whether a term is a name that the page knows to have axes."""
+        return isinstance(node, m.Name) and bool(self.shape_of(node.name))
+
     def shape_of(self, name: str) -> tuple[Affine, ...]:
         """The shape of a tensor: what defines it says it, or a declaration."""
         known = name in self.context.defined
