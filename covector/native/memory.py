@@ -6,6 +6,7 @@ blocks are kept when their array dies, up to a limit.
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -141,7 +142,13 @@ def aligned_empty(shape: Sequence[int], dtype: Any) -> NDArray[Any]:
 
 def address(array: NDArray[Any]) -> int:
     """The address of an array's first element; of some valid memory where it has none."""
-    return int(array.__array_interface__["data"][0]) if array.size else _EMPTY_ADDRESS
+    try:
+        return _address_of(_byte_of(array))
+    except (TypeError, ValueError):  # it may not be written, or has no element: the slow way says
+        return int(array.__array_interface__["data"][0]) if array.size else _EMPTY_ADDRESS
+
+
+_byte_of, _address_of = ctypes.c_char.from_buffer, ctypes.addressof
 
 
 _EMPTY = np.zeros(8192, np.uint8)

@@ -24,6 +24,9 @@ from covector.tensors.programs import Compiled
 Commit = Callable[[list[Any], list[int]], None]
 """What gives results and their addresses to those that they are for; it may be called twice."""
 
+SMALL = 1 << 9
+"""Bytes up to which an array may start anywhere: aligning it would take longer than it saves."""
+
 _ndarray = np.ndarray
 _C_TYPES: dict[str, Any] = {
     "bool": ctypes.c_bool,
@@ -135,12 +138,12 @@ class Launch:
 
 
 def fresh(shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> tuple[Any, int]:
-    """An array of so many bytes that starts at a multiple of 64, and its address."""
-    if not 0 < size < LARGE:
-        array: Any = aligned_empty(shape, dtype)
+    """An array of so many bytes, and its address: a multiple of 64 unless it is small."""
+    if size <= SMALL or size >= LARGE:
+        array: Any = aligned_empty(shape, dtype) if size > SMALL else np.empty(shape, dtype)
         return array, address(array)
     raw: Any = np.empty(size + ALIGNMENT, np.uint8)
-    start = raw.__array_interface__["data"][0]
+    start = address(raw)
     skip = -start % ALIGNMENT
     return np.ndarray(shape, dtype, raw, skip), start + skip
 
