@@ -21,15 +21,13 @@ from covector.codegen.products import Leave, Methods
 from covector.codegen.target import PORTABLE, Target
 from covector.ir import Affine, Compute, Tensor, as_affine
 from covector.schedule.plan import Kernel, Loop, Plan, Product, Step
+from covector.schedule.work import THREADED
 
 PARAMETERS = (("table", "ptr"), ("thread", "i64"), ("threads", "i64"))
 ENTRY = "run"
 OWN = Leave()
 FORK = "covector_fork"
 THREADS = "covector_threads"
-
-LEAST_WORK = 1 << 19
-"""Scalar operations below which waking other threads takes longer than it saves."""
 
 CHUNK = 64
 """Threads share the iterations of a parallel loop out in multiples of this many, where these are lanes."""
@@ -150,7 +148,7 @@ def _entry(
             if part.shared is None:
                 build.emit(f"call void @{function.name}(ptr %table, i64 0, i64 1)")
                 continue
-            used = (extent_value(_work(part), memory) >= LEAST_WORK).where(threads, 1)
+            used = (extent_value(_work(part), memory) >= THREADED).where(threads, 1)
             build.emit(f"call void @{FORK}(ptr {pool}, ptr @{function.name}, ptr %table, {used})")
             if isinstance(part.shared, Loop):
                 combine_copies(build, memory, layout, part.shared, used)
@@ -163,7 +161,7 @@ def _entry(
 def _work(part: Part) -> Affine:
     """About how many scalar operations a part is; a multiplication in a kernel counts as two."""
     if not isinstance(part.shared, Product):
-        return part.kernel.work
+        return part.kernel.cost
     work = as_affine(2)
     for index in (*part.shared.batch, *part.shared.rows, *part.shared.columns, *part.shared.inner):
         work = work * index.extent

@@ -9,14 +9,11 @@ from covector.ir import Affine, Compute, as_affine
 from covector.schedule.fuse import Group, group_steps, groups
 from covector.schedule.plan import Kernel, Loop, Product, Step
 from covector.schedule.storage import element_count
-from covector.schedule.tree import work
 from covector.schedule.unit import Unit
-
-THREADED = 30_000
-"""The scalar operations from which on a kernel is worth several threads."""
+from covector.schedule.work import THREADED, cost, operations
 
 SHARE = 8
-"""How many operations there must be for each element that the threads share."""
+"""What there must be to compute for each element that the threads share, which is cleared and added up."""
 
 
 def kernels_of(units: Sequence[Unit]) -> tuple[Kernel, ...]:
@@ -27,19 +24,20 @@ def kernels_of(units: Sequence[Unit]) -> tuple[Kernel, ...]:
         alone = any(isinstance(step, (Loop, Product)) for step in steps)
         if found and not alone and not isinstance(found[-1].steps[-1], Product):
             before = found.pop()
-            found.append(Kernel(before.name, (*before.steps, *steps), before.work + work(steps)))
+            more = before.work + operations(steps), before.cost + cost(steps)
+            found.append(Kernel(before.name, (*before.steps, *steps), *more))
         else:
             found.append(_kernel(group, steps))
     return tuple(found)
 
 
 def _kernel(group: Group, steps: tuple[Step, ...]) -> Kernel:
-    total, names = work(steps), [unit.nest.target.name for unit in group.units]
+    total, names = cost(steps), [unit.nest.target.name for unit in group.units]
     name = names[0] if len(names) == 1 else f"{names[0]}_to_{names[-1]}"
     *before, last = steps
     if isinstance(last, Loop) and group.candidates:
         steps = (*before, _threaded(group, last, total))
-    return Kernel(name, steps, total)
+    return Kernel(name, steps, operations(steps), total)
 
 
 def _threaded(group: Group, loop: Loop, total: Affine) -> Loop:

@@ -10,7 +10,7 @@ from covector.ir.affine import free
 from covector.ir.node import cached
 from covector.schedule.reductions import reread
 from covector.schedule.statements import Statements, cast_of, computed, depends_on_data, in_layout, ingredients
-from covector.schedule.tree import COSTLY
+from covector.schedule.work import COSTLY
 
 
 def share(program: Program) -> Program:

@@ -4,41 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from covector.ir import Affine, Expr, Read, Tensor, as_affine, walk
-from covector.ir.element import Apply
+from covector.ir import Affine, Expr, Read, Tensor, walk
 from covector.ir.node import cached
 from covector.schedule.plan import Loop, Product, Step
 
 Path = tuple[Loop, ...]
-
-COSTLY = frozenset(
-    [
-        "pow",
-        "exp",
-        "expm1",
-        "log",
-        "log1p",
-        "sin",
-        "cos",
-        "tan",
-        "asin",
-        "acos",
-        "atan",
-        "atan2",
-        "sinh",
-        "cosh",
-        "tanh",
-        "asinh",
-        "acosh",
-        "atanh",
-        "sigmoid",
-        "softplus",
-        "erf",
-        "erfc",
-    ]
-)
-_COST = 10
-"""How many simple operations one of the costly functions is worth."""
 
 
 def leaves(steps: tuple[Step, ...], around: Path = ()) -> Iterator[tuple[Path, Step]]:
@@ -67,24 +37,3 @@ def accesses(step: Step) -> Iterator[tuple[Tensor, tuple[Affine, ...]]]:
 
 def _reads(part: Expr) -> tuple[tuple[Tensor, tuple[Affine, ...]], ...]:
     return tuple((node.tensor, node.positions) for node in walk(part) if isinstance(node, Read))
-
-
-def work(steps: tuple[Step, ...]) -> Affine:
-    """About how many scalar operations some steps are."""
-    total = as_affine(0)
-    for path, step in leaves(steps):
-        indices = [loop.index for loop in path]
-        count = as_affine(1)
-        if isinstance(step, Product):
-            indices += (*step.batch, *step.rows, *step.columns, *step.inner)
-        else:
-            count += sum(cached(part, "cost", _cost) for part in parts(step))
-        for index in indices:
-            count = count * index.extent
-        total = total + count
-    return total
-
-
-def _cost(part: Expr) -> int:
-    functions = (node.function.name for node in walk(part) if isinstance(node, Apply))
-    return sum(_COST if name in COSTLY else 1 for name in functions)

@@ -47,7 +47,7 @@ def plan_of(
         storage[given] = Storage("input", tuple(range(len(given.shape))), slot)
     for slot, made in enumerate(outputs):
         storage[made] = Storage("output", tuple(range(len(made.shape))), slot)
-    kernels = (Kernel("kernel", tuple(steps), as_affine(1 << 30)),)
+    kernels = (Kernel("kernel", tuple(steps), as_affine(1 << 30), as_affine(1 << 30)),)
     sizes = as_affine(arena), as_affine(thread)
     return Plan(program, kernels, storage, tuple(symbols), *sizes, dict(in_place or {}))
 

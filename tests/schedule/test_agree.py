@@ -12,7 +12,7 @@ from covector.run.reference import evaluate
 from covector.schedule.plan import Accumulate, Assign, Plan
 from covector.schedule.plan_program import plan
 from covector.schedule.polynomial import normal, polynomial
-from covector.schedule.tree import COSTLY
+from covector.schedule.work import COSTLY
 from tests.schedule.interpret import steps_of
 from tests.schedule.programs import with_gradients
 
