@@ -6,6 +6,7 @@ calls hold is an intermediate value of it. Whether somebody holds a node is seen
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -40,6 +41,10 @@ PIECE = 240
 
 LOCK = threading.RLock()
 """Held while tensors are computed: one thread at a time gives and takes memory."""
+
+if hasattr(os, "register_at_fork"):
+    # A child has no thread that could give the lock back, nor finish what another had begun.
+    os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
 
 _known: OrderedDict[Any, tuple[Launch, Any]] = OrderedDict()
 _ndarray = np.ndarray
