@@ -11,19 +11,30 @@ from covector.errors import CovectorError
 from covector.notes import math as m
 from covector.notes.chain_claims import Claims, Conditions, Patience, Term
 from covector.notes.chain_conditions import ConditionReader
-from covector.notes.chain_declare import declare_ahead, own_extent, same_extents, symmetric_names
+from covector.notes.chain_declare import (
+    declare_ahead,
+    implies_sums,
+    one_hot_names,
+    own_extent,
+    same_extents,
+    symmetric_names,
+)
 from covector.notes.chain_define import (
     defined_by,
     entry_definition,
+    implied_sums,
     in_order,
     is_assumption,
     is_recurrence,
     new_names,
+    normalised_by,
     own_entries,
     solved,
     states_of,
+    vectors_in,
 )
 from covector.notes.chain_page import parts_of
+from covector.notes.chain_plain import plainly
 from covector.notes.context import CONCRETE, COTANGENTS, Context, Defined, survey
 from covector.notes.declarations import Declaration
 from covector.notes.formula import Formula, Statement
@@ -77,7 +88,7 @@ class Walker(ConditionReader):
         self.reading: Reading
         self.section: tuple[int, ...] = ()
         self.parts, self.patience = parts_of(notes), Patience()
-        self.layouts = Layouts(notes)
+        self.layouts, self.implied = Layouts(notes), implies_sums(notes)
         same_extents(notes, self.context)
 
     def checked(self, reading: Reading) -> Checked:
@@ -95,6 +106,7 @@ class Walker(ConditionReader):
         self.context.top = section[:1]
         declare_ahead(self.notes, reading, self.waiting, self.context)
         self.context.symmetric = symmetric_names(self.notes, reading)
+        self.context.normalised = {**dict.fromkeys(one_hot_names(self.notes, reading), -1), **self.context.normalised}
         if reading.formula is None:
             outcome = Outcome([self.unread(reading)])
         elif time.process_time() - self.began > PAGE_SECONDS:
@@ -107,7 +119,7 @@ class Walker(ConditionReader):
         says = "; ".join(dict.fromkeys(outcome.says)) if not outcome.verdicts else ""
         return Checked(
             snippet.text, snippet.line, snippet.column, snippet.start, snippet.end, outcome.answer, says,
-            tuple(outcome.verdicts),
+            tuple(map(plainly, outcome.verdicts)),
         )  # fmt: skip
 
     def unread(self, reading: Reading) -> Verdict:
@@ -142,12 +154,35 @@ class Walker(ConditionReader):
             if kept is None or (outcome.badness, number) < kept[:2]:
                 kept = (outcome.badness, number, one)
         assert kept is not None
+        vectors = vectors_in(kept[2], self.context)
+        if vectors and (found := self.with_vectors(kept[2], vectors)) is not None:
+            return found
         extents = self.context.extents.copy()
         outcome = self.attempt(kept[2])
         loose = set(self.context.extents.loose)
         self.context.extents.take(extents)  # what is wrong says nothing of extents
         self.context.extents.loose |= loose
         return outcome
+
+    def with_vectors(self, formula: Formula, vectors: list[str]) -> Outcome | None:
+        """The outcome where names of which the page does not say what they are stand for vectors; None where that
+        does not make the shapes fit."""
+        before = self.save()
+        self.context.ranks = {**self.context.ranks, **dict.fromkeys(vectors, 1)}
+        outcome = self.attempt(formula, mend=False)
+        shapes = "shapes that cannot be"
+        if not any(v.cause is not None and v.cause.name == shapes for v in outcome.verdicts):
+            said = f"{', '.join(vectors)} read as a vector"
+            if outcome.badness:
+                self.restore(before)
+                self.context.ranks = {**self.context.ranks, **dict.fromkeys(vectors, 1)}
+                outcome = self.attempt(formula)
+            outcome.verdicts = [
+                replace(v, reading="; ".join(part for part in (said, v.reading) if part)) for v in outcome.verdicts
+            ]
+            return outcome
+        self.restore(before)
+        return None
 
     def save(self) -> tuple[Context, Term | None, dict[int, Conditions], Conditions | None]:
         """The state before an attempt."""
@@ -262,7 +297,13 @@ class Walker(ConditionReader):
             return
         if not statement.continues and is_assumption(statement, self.context):
             outcome.says.append("an assumption")
+            if (known := normalised_by(statement)) is not None:
+                self.context.normalised = {**self.context.normalised, known[0]: known[1]}
             return
+        if self.implied and not statement.continues and (letters := implied_sums(*statement.terms[:2])):
+            raise UnreadError(
+                f"{letters[0]} stands twice and no sum is written: with Σ this can be read", statement.span
+            )
         if statement.continues:
             if self.head is None:
                 raise UnreadError("this goes on from nothing", statement.span)

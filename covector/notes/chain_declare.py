@@ -8,6 +8,7 @@ from itertools import pairwise
 from covector.checker.verdict import Cause, Verdict
 from covector.ir import Symbol
 from covector.notes import math as m
+from covector.notes.chain_define import implied_sums
 from covector.notes.context import Context
 from covector.notes.declarations import Declaration
 from covector.notes.formula import Statement
@@ -19,6 +20,8 @@ NEAR = 30
 """Lines after a formula in which what it uses may be declared."""
 
 SYMMETRIC = re.compile(r"(?<!skew-)(?<!anti)\bsymmetric|(?<!反)对称", re.IGNORECASE)
+ONE_HOT = re.compile(r"\bone[- ]hot\b|独热", re.IGNORECASE)
+EINSTEIN = re.compile(r"\bEinstein|summation convention|爱因斯坦|求和约定", re.IGNORECASE)
 _IF = re.compile(r"\b(?:if|when|for|assuming|suppose)\b|若|如果|当|假设", re.IGNORECASE)
 
 
@@ -63,16 +66,41 @@ def _end(notes: Notes, reading: Reading) -> int:
 
 def symmetric_names(notes: Notes, reading: Reading) -> set[str]:
     """The matrices that are said to be symmetric: for good, or by an "if" in the paragraph of a formula."""
+    return _said_to_be(SYMMETRIC, notes, reading)
+
+
+def one_hot_names(notes: Notes, reading: Reading) -> set[str]:
+    """The tensors that are said to be one-hot: their last axis has the sum 1."""
+    return _said_to_be(ONE_HOT, notes, reading)
+
+
+def implies_sums(notes: Notes) -> bool:
+    """Whether a page leaves sums unwritten: it says so, or defines an element with a letter that is summed over."""
+    if EINSTEIN.search(notes.page.source):
+        return True
+    statements = [s for r in notes.formulas if r.formula is not None for s in next(r.formula.readings(1)).statements]
+    return any(
+        len(s.terms) > 1
+        and not s.continues
+        and isinstance(s.terms[0], m.Indexed)
+        and isinstance(s.terms[0].base, m.Name)
+        and implied_sums(s.terms[0], s.terms[1])
+        for s in statements
+    )
+
+
+def _said_to_be(what: re.Pattern[str], notes: Notes, reading: Reading) -> set[str]:
+    """The names beside which the words of a page say something."""
     found: set[str] = set()
     for block in notes.page.blocks:
         if not isinstance(block, Paragraph) or block.line > reading.snippet.line:
             continue
         words = "".join(piece.text for piece in block.pieces if isinstance(piece, Prose))
-        if not SYMMETRIC.search(words) or (_IF.search(words) and block is not reading.block):
+        if not what.search(words) or (_IF.search(words) and block is not reading.block):
             continue
         for one, other in pairwise(block.pieces):
             for name, prose in ((one, other), (other, one)):
-                if isinstance(name, Snippet) and isinstance(prose, Prose) and SYMMETRIC.search(prose.text):
+                if isinstance(name, Snippet) and isinstance(prose, Prose) and what.search(prose.text):
                     found |= {name.text.strip()} if name.text.strip().isalpha() else set()
     return found
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from covector.notes import math as m
 from covector.notes.context import Context
-from covector.notes.formula import Statement
+from covector.notes.formula import Formula, Statement
 from covector.notes.show import show
 from covector.notes.translate import FUNCTIONS, SUMS
 
@@ -37,7 +37,7 @@ def defined_by(left: m.Math, context: Context) -> tuple[str, tuple[m.Math, ...] 
         stem = left.name[1:] if left.name[0] == "d" else ""
         gradient = stem in context.declared or stem in context.defined
         return None if gradient and left.name not in (*context.declared, *context.defined) else (left.name, None)
-    if isinstance(left, m.Indexed) and isinstance(left.base, m.Name) and not left.upper:
+    if isinstance(left, m.Indexed) and isinstance(left.base, m.Name):
         known = left.base.name in context.defined or defined_by(left.base, context) is None
         return None if known else (left.base.name, left.positions)
     if isinstance(left, m.Apply) and isinstance(left.function, m.Name):
@@ -105,6 +105,49 @@ def is_assumption(statement: Statement, context: Context) -> bool:
     names = {n.name for n in m.walk(left) if isinstance(n, m.Name)}
     derived = any(isinstance(n, (m.Derivative, m.Differential)) for n in m.walk(left))
     return not derived and not names & {*context.defined, *context.given}
+
+
+def normalised_by(statement: Statement) -> tuple[str, int] | None:
+    """The tensor whose elements ``\\sum_k y_k = 1`` says to have the sum 1, and along which axis."""
+    left, right = statement.terms
+    if not isinstance(left, m.Reduction) or left.operation != "sum" or show(right) != "1" or len(left.bindings) != 1:
+        return None
+    body, letter = left.body, show(left.bindings[0].index)
+    if not isinstance(body, m.Indexed) or not isinstance(body.base, m.Name):
+        return None
+    places = [show(position) for position in body.positions]
+    return (body.base.name, places.index(letter)) if places.count(letter) == 1 else None
+
+
+def vectors_in(formula: Formula, context: Context) -> list[str]:
+    """The names of which the page says nothing, and that stand to the right of a matrix: ``A x``."""
+    found: dict[str, None] = {}
+    products = (n for s in formula.statements for term in s.terms for n in m.walk(term) if isinstance(n, m.Product))
+    for product in products:
+        for left, right in pairwise(product.factors):
+            if not isinstance(left, m.Name) or not isinstance(right, m.Name) or len(right.name) > 1:
+                continue
+            said = right.name in context.ranks or right.name in context.defined or right.name in context.declared
+            if not said and right.name.islower() and len(context.shapes.get(left.name, ())) == 2:
+                found[right.name] = None
+    return list(found)
+
+
+def implied_sums(left: m.Math, right: m.Math) -> list[str]:
+    """The letters over which a product is only meant to be summed: they stand in it twice, and on the left nowhere."""
+    own = {letter for node in m.walk(left) for letter in _places(node)}
+    found: list[str] = []
+    for product in (node for node in m.walk(right) if isinstance(node, m.Product)):
+        letters = [letter for factor in product.factors for letter in {p for n in m.walk(factor) for p in _places(n)}]
+        found += [letter for letter in letters if letters.count(letter) > 1 and letter not in own]
+    bound = {letter for node in m.walk(right) if isinstance(node, m.Binding) for letter in _letters(node)}
+    return sorted({*found} - bound)
+
+
+def _places(node: m.Math) -> list[str]:
+    """The letters that are positions of an element."""
+    positions = node.positions if isinstance(node, m.Indexed) else ()
+    return [position.name for position in positions if isinstance(position, m.Name)]
 
 
 def chain_rule(left: m.Math, right: m.Math, context: Context) -> bool:

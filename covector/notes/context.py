@@ -35,7 +35,7 @@ class Defined:
 
 @dataclass
 class Context:
-    """The state of a walk over a page."""
+    """The state of a walk over a page; ``normalised`` are tensors with the sum 1 along an axis."""
 
     extents: Extents = field(default_factory=Extents)
     shapes: dict[str, tuple[Affine, ...]] = field(default_factory=dict)
@@ -59,6 +59,7 @@ class Context:
     aliases: dict[str, str] = field(default_factory=dict)
     unequal: list[tuple[str, str]] = field(default_factory=list)
     symmetric: set[str] = field(default_factory=set)
+    normalised: dict[str, int] = field(default_factory=dict)
     given: dict[str, Compute] = field(default_factory=dict)
     cotangents: tuple[str, ...] = COTANGENTS
 
@@ -101,6 +102,8 @@ class Context:
         """An extent as a declaration writes it."""
         if isinstance(node, m.Number) and node.text.isdigit():
             return as_affine(int(node.text))
+        if isinstance(node, m.Placeholder):
+            return self.extents.fresh("samples")
         name = show(node)
         if name in self.values:
             return as_affine(self.values[name])
@@ -167,7 +170,7 @@ def survey(notes: Notes) -> Context:
     for item in notes.declarations.shapes:
         context.ranks.pop(item.name, None)
         if not item.open:
-            context.declared_extents |= {show(e) for e in item.extents if not isinstance(e, m.Number)}
+            context.declared_extents |= {show(e) for e in item.extents if not isinstance(e, (m.Number, m.Placeholder))}
     return context
 
 

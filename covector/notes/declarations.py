@@ -17,6 +17,7 @@ from covector.notes.math import (
     Matrix,
     Name,
     Number,
+    Placeholder,
     Product,
     Space,
     Tuple,
@@ -113,6 +114,9 @@ def _from_statement(
         if isinstance(space, Space):
             for name in [*waiting, *_subjects(first)]:
                 yield Declaration(name, space.extents, line, column, "space", space.field)
+            if isinstance(first, Indexed) and first.upper and isinstance(first.base, Name):
+                samples = tuple(Placeholder(position.span) for position in first.positions)
+                yield Declaration(first.base.name, (*samples, *space.extents), line, column, "space", space.field)
         return
     if symbols[0] not in ("=", ":=", "≜", "≡"):
         return
@@ -132,7 +136,7 @@ def _defined(left: Math, body: Math, line: int, column: int) -> Iterator[Definit
     """The definition that ``left = body`` is, where its left side names one thing."""
     if isinstance(left, Name):
         yield Definition(left.name, None, body, line, column)
-    elif isinstance(left, Indexed) and isinstance(left.base, Name) and not left.upper:
+    elif isinstance(left, Indexed) and isinstance(left.base, Name):
         yield Definition(left.base.name, left.positions, body, line, column)
     elif isinstance(left, Apply) and isinstance(left.function, Name):
         yield Definition(left.function.name, left.arguments, body, line, column, called=True)

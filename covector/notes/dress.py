@@ -157,5 +157,20 @@ def _other(base: Math, script: Script) -> Math:
     if script.kind == "prime":
         return Prime(span, base, len(script.label))
     if script.kind == "upper":
-        return Indexed(span, base, script.readings[0], upper=True)
+        return _raised(span, base, script.readings[0])
     return Power(span, base, script.readings[0][0])
+
+
+def _raised(span: Span, base: Math, positions: tuple[Math, ...]) -> Math:
+    """``x^{(i)}``, ``x_j^{(i)}``: a first axis; ``W^{(1)}`` is a name of its own."""
+    if isinstance(base, Choice):
+        return replace(base, span=span, options=tuple(_raised(span, option, positions) for option in base.options))
+    own = base.base if isinstance(base, Indexed) else base
+    before = base.positions if isinstance(base, Indexed) else ()
+    if isinstance(own, Name) and all(isinstance(position, Number) for position in positions):
+        label = ",".join(position.text for position in positions if isinstance(position, Number))
+        name = replace(own, name=f"{own.name}^({label})")
+        return Indexed(span, name, before) if before else replace(name, span=span)
+    if isinstance(base, Indexed) and isinstance(own, Name) and not base.upper:
+        return Indexed(span, own, (*positions, *before), upper=True)
+    return Indexed(span, base, positions, upper=True)

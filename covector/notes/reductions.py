@@ -17,6 +17,7 @@ from covector.notes.math import (
     Name,
     Number,
     Power,
+    Prime,
     Product,
     Reduction,
 )
@@ -106,8 +107,11 @@ class Reductions(Fractions):
         """A function that is known as one, and its argument."""
         base: Math = name
         power: Math | None = None
-        while self.at("sub") or self.at("sup"):
-            if self.at("sub"):
+        while self.at("sub") or self.at("sup") or self.at("prime"):
+            if self.at("prime"):
+                token = self.take()
+                base = Prime(self.span_from(name.span.start), base, len(token.text))
+            elif self.at("sub"):
                 base = Indexed(self.span_from(name.span.start), base, self.subscript().readings[0])
             else:
                 power = self.superscript_value()

@@ -8,6 +8,7 @@ from typing import Any
 
 from covector.calculus.build import add, equal, mul, number
 from covector.ir import Affine, Apply, Expr, Index, Input, Read, Reduce, Symbol, as_affine
+from covector.ir.affine import free
 from covector.notation.syntax import Span
 from covector.notes import math as m
 from covector.notes.context import Context
@@ -254,6 +255,8 @@ class Translator(CaseReader, Derivatives):
         if binding.upper is not None:
             lower = self.integer(binding.lower) if binding.lower is not None else as_affine(self.context.base)
             wanted = self.integer(binding.upper, soft=True) - lower + 1
+            if free(wanted):
+                raise UnreadError("a sum whose bound is an index is not understood", binding.upper.span)
             other = lower.is_constant and lower.constant != self.context.base
             fits = not (other and lower.constant not in (0, 1)) and self.extents.unify(extent, wanted)
             if other and not fits:

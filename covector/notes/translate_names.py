@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from covector.calculus.build import ONE, add, equal, mul, number
 from covector.errors import CovectorError, nearest
-from covector.ir import Affine, Apply, Index, Input, Read, Symbol, as_affine
+from covector.ir import Affine, Apply, Expr, Index, Input, Read, Symbol, as_affine
 from covector.ir.affine import free
 from covector.ir.walk import rename_bound, substitute
 from covector.notes import math as m
@@ -21,9 +21,11 @@ from covector.notes.translate_values import (
     UnreadError,
     Value,
     constant,
+    divide,
     entries,
     is_one,
     squeezed,
+    summed,
 )
 from covector.ops import SCALARS
 
@@ -177,10 +179,27 @@ class Names:
         """The elements of a tensor that stands for itself."""
         shape = self.shape_of(name)
         tensor = Input(name, shape, "float64")
+        if name in self.context.normalised and shape and name not in self.held:
+            return self.normalised(tensor, self.context.normalised[name])
         if name in self.context.symmetric and len(shape) == 2 and name not in self.held:
             half = number(Fraction(1, 2))
             return Value(shape, lambda at: mul(half, add(Read(tensor, at), Read(tensor, at[::-1]))))
         return Value(shape, lambda at: Read(tensor, at))
+
+    def normalised(self, tensor: Input, axis: int) -> Value:
+        """A tensor with the sum 1 along an axis, made of one that may be anything: ``y - mean(y) + 1/n``."""
+        shape = tensor.shape
+        axis %= len(shape)
+        size = shape[axis]
+
+        def at(positions: Positions) -> Expr:
+            def other(k: Affine) -> Expr:
+                return Read(tensor, (*positions[:axis], k, *positions[axis + 1 :]))
+
+            rest = add(ONE, mul(number(Fraction(-1)), summed(self.extents, size, other)))
+            return add(Read(tensor, positions), divide(rest, size))
+
+        return Value(shape, at)
 
     def has_axes(self, node: m.Math) -> bool:
         """Whether a term is a name that the page knows to have axes."""
@@ -358,8 +377,13 @@ class Names:
 
     def element(self, value: Value, positions: tuple[m.Math, ...], node: m.Math, name: str) -> Value:
         """The element of a value at some positions; ``:`` keeps an axis."""
+        raised = isinstance(node, m.Indexed) and node.upper
+        if raised and len(positions) < len(value.shape):
+            positions = (*positions, *(m.Slice(node.span) for _ in range(len(value.shape) - len(positions))))
         if len(positions) < len(value.shape):
             value = squeezed(self.extents, value)
+        if raised and len(positions) > len(value.shape):
+            raise UnreadError(f"what the superscript of {name} counts is not said", node.span)
         if len(positions) != len(value.shape):
             said = " × ".join(repr(self.extents.resolve(e)) for e in value.shape) or "a number"
             axes = "axis" if len(value.shape) == 1 else "axes"

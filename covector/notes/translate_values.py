@@ -69,7 +69,7 @@ class Extents:
     def fresh(self, name: str) -> Affine:
         """An extent that will be whatever it has to be."""
         _counter[0] += 1
-        symbol = Symbol(f"{name}{_counter[0]}")
+        symbol = Symbol(f"{name}'{_counter[0]}")
         self.loose.add(symbol)
         return as_affine(symbol)
 
@@ -170,7 +170,7 @@ def summed(extents: Extents, extent: Affine, body: Callable[[Affine], Expr]) -> 
     if extent.is_constant and extent.constant <= MOST_ENTRIES:
         return add(*(body(as_affine(n)) for n in range(extent.constant)))
     _counter[0] += 1
-    index = Index(f"s{_counter[0]}", extent)
+    index = Index(f"s'{_counter[0]}", extent)
     return total((index,), body(as_affine(index)))
 
 
