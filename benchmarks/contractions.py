@@ -21,9 +21,9 @@ import numpy as np
 
 from benchmarks.measure import FULL, QUICK, Effort, measure, timed
 from benchmarks.record import Contender, Result, Row, Unavailable, Work
-from covector.codegen.builder import Module
 from covector.codegen.contraction import contraction_kernel, specify
 from covector.codegen.layout import steps_of
+from covector.codegen.module import Module
 from covector.frontend import read_program
 from covector.native import blas, jit
 from covector.native.memory import aligned_bytes, aligned_empty
@@ -68,10 +68,10 @@ def own(source: str, arrays: Mapping[str, Array], threads: ThreadPoolExecutor | 
         raise Unavailable("it is loops")
     started = time.process_time()
     module = Module(jit.host().target)
-    kernel = contraction_kernel(module, "kernel", spec)
-    code = jit.Code(jit.object_code(module.text()), ["kernel"])
+    kernel = contraction_kernel(module, spec)
+    code = jit.Code(jit.object_code(module.text()), [kernel.name])
     compiled = time.process_time() - started
-    function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, ctypes.c_int64, ctypes.c_int64)(code.address("kernel"))
+    function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, ctypes.c_int64, ctypes.c_int64)(code.address(kernel.name))
     target = aligned_empty([evaluate_extent(extent, {}) for extent in product.target.shape], NUMPY[spec.dtype])
     operands = arrays[product.left.tensor.name], arrays[product.right.tensor.name], target
     tiles = evaluate_extent(kernel.tiles, {})

@@ -6,12 +6,12 @@ beside it is widened. Arithmetic is exact IEEE arithmetic unless ``fast`` flags 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
-from covector.codegen.target import Target
+from covector.codegen.module import Module
 from covector.codegen.types import MEMORY, REGISTER, constant, conversion, suffix_of, type_of
 
 Number = int | float | Fraction
@@ -136,40 +136,6 @@ class Value:
 Values = Sequence[Value]
 
 
-@dataclass(slots=True)
-class Module:
-    """The functions of a text and what they declare, each once."""
-
-    target: Target
-    functions: list[str] = field(default_factory=list)
-    declarations: dict[str, None] = field(default_factory=dict)
-    helpers: dict[str, str] = field(default_factory=dict)
-    metadata: list[str] = field(default_factory=list)
-
-    def declare(self, text: str) -> None:
-        """Make sure that a function is declared."""
-        self.declarations[text] = None
-
-    def helper(self, name: str, make: Callable[[], str]) -> str:
-        """The name of a function that is made when it is first wanted."""
-        if name not in self.helpers:
-            self.helpers[name] = ""
-            self.helpers[name] = make()
-        return name
-
-    def node(self, text: str) -> str:
-        """A new metadata node."""
-        self.metadata.append(f"!{len(self.metadata)} = {text}")
-        return f"!{len(self.metadata) - 1}"
-
-    def text(self) -> str:
-        """All of it."""
-        bits = 8 * self.target.vector_bytes
-        attributes = f'attributes #0 = {{ nounwind "prefer-vector-width"="{bits}" }}'
-        parts = (*self.declarations, *self.helpers.values(), *self.functions, attributes, *self.metadata)
-        return "\n".join(parts) + "\n"
-
-
 class Builder:
     """One function being written, a block at a time."""
 
@@ -182,10 +148,10 @@ class Builder:
         self.flags = ""
         self._count = 0
 
-    def text(self, linkage: str = "internal ") -> str:
+    def text(self) -> str:
         """The text of the whole function."""
         arguments = ", ".join(f"{kind} %{name}" for name, kind in self.parameters)
-        head = f"define {linkage}{self.result} @{self.name}({arguments}) #0 {{\nentry:"
+        head = f"define {self.result} @{self.name}({arguments}) #0 {{\nentry:"
         return "\n".join((head, *self.entry, " br label %start", "start:", *self.lines, "}"))
 
     def fresh(self, stem: str = "v") -> str:
@@ -264,7 +230,7 @@ class Builder:
         return self.call_helper(function, result, given, width, flags)
 
     def call_helper(self, function: str, result: str, given: Values, width: int, flags: str = "") -> Value:
-        """A call of a function of the module itself."""
+        """A call of a helper of the module."""
         arguments = ", ".join(map(str, given))
         head = f"call {flags} " if flags else "call "
         return self.instruction(f"{head}{type_of(result, width)} @{function}({arguments})", result, width)

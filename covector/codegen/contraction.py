@@ -2,7 +2,7 @@
 
     spec = specify(product)                          # None where there is no kernel
     choose(spec, "openblas", module.target)          # "own", "blas" or "loops"
-    kernel = contraction_kernel(module, name, spec)  # adds a function to the module
+    kernel = contraction_kernel(module, spec)  # adds the function kernel.name to the module
 
 The function runs a range of the tiles that the work is cut into; threads may run disjoint ranges at the same time:
 
@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from covector.codegen.builder import Module
 from covector.codegen.contraction_blocking import choose_blocking
 from covector.codegen.contraction_choice import choose
 from covector.codegen.contraction_frame import Epilogue, Frame, Place
@@ -31,9 +30,14 @@ from covector.codegen.contraction_packed import PackedLoops
 from covector.codegen.contraction_spec import ContractionSpec, specify
 from covector.codegen.contraction_stretches import StretchLoops, find_stretches, runs_along
 from covector.codegen.contraction_taps import TapLoops, find_taps
+from covector.codegen.module import Module
 from covector.ir import Affine
 
 __all__ = ["ContractionKernel", "ContractionSpec", "Epilogue", "Place", "choose", "contraction_kernel", "specify"]
+
+
+STEM = "contraction"
+"""How the name of every kernel begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +50,17 @@ class ContractionKernel:
     scratch: int
 
 
-def contraction_kernel(
-    module: Module, name: str, spec: ContractionSpec, epilogue: Epilogue | None = None
-) -> ContractionKernel:
-    """Add the kernel of a contraction to a module."""
-    writer = _writer(module, name, spec, epilogue)
-    module.functions.append(writer.write())
-    return ContractionKernel(name, spec, writer.tiles, writer.scratch)
+def contraction_kernel(module: Module, spec: ContractionSpec, epilogue: Epilogue | None = None) -> ContractionKernel:
+    """Add the kernel of a contraction to a module, unless an equal one is there."""
+    written: list[Frame] = []
+
+    def write() -> str:
+        writer = _writer(module, STEM, spec, epilogue)
+        written.append(writer)
+        return writer.write()
+
+    name = module.distinct(STEM, write)
+    return ContractionKernel(name, spec, written[0].tiles, written[0].scratch)
 
 
 def _writer(module: Module, name: str, spec: ContractionSpec, epilogue: Epilogue | None) -> Frame:

@@ -6,10 +6,11 @@ multiplies a vector of every row by a vector of every column. The lanes are adde
 
 from __future__ import annotations
 
-from covector.codegen.builder import Builder, Module, Value, Variable
+from covector.codegen.builder import Builder, Value, Variable
 from covector.codegen.contraction_memory import first_lanes, load, load_spread, store
 from covector.codegen.contraction_micro import Tile
 from covector.codegen.contraction_pack import address, shuffle
+from covector.codegen.module import Module
 from covector.codegen.types import BYTES, MEMORY, REGISTER, suffix_of
 
 MASK_BYTES = 2
@@ -66,7 +67,7 @@ class _Dot:
                 self._step(left, right, whole, sums, first_lanes(builder, length - whole, self.width), table)
         self._store(self._totals([total.get() for total in sums]))
         builder.emit("ret void")
-        return builder.text("internal ")
+        return builder.text()
 
     def _addresses(self, operand: str, distance: str, count: str, most: int) -> list[str]:
         """Where the rows (or columns) begin; one that is not there reads the first one, and is not stored."""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from covector.codegen.builder import Builder, Module, Value
+from covector.codegen.builder import Builder, Value
 from covector.codegen.contraction_integers import (
     Condition,
     Integer,
@@ -24,6 +24,7 @@ from covector.codegen.contraction_integers import (
 )
 from covector.codegen.contraction_memory import first_lanes, load_masked, store_masked
 from covector.codegen.contraction_spec import ZERO, ContractionSpec, Group
+from covector.codegen.module import Module
 from covector.codegen.types import BYTES, REGISTER
 from covector.ir import Affine, Index, floor_div
 from covector.ir.node import Node
@@ -122,7 +123,7 @@ class Frame(ABC):
             self.prepare()
             self.cover(begin, end)
         builder.emit("ret void")
-        return builder.text("")
+        return builder.text()
 
     def cover(self, begin: Value, end: Value) -> None:
         """Write the panels from ``begin`` to ``end``, which are counted on over all values of the outer indices."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from covector.codegen.builder import Builder, Module, Value
+from covector.codegen.builder import Builder, Value
 from covector.codegen.contraction_memory import first_lanes, load, load_masked, store_masked
+from covector.codegen.module import Module
 from covector.codegen.target import Target
 from covector.codegen.types import BYTES, MEMORY, REGISTER, suffix_of, type_of
 
@@ -70,7 +71,7 @@ class _Micro:
         sums = self._over_taps(zeros) if self.taps else self._over_steps("%left", "%right", zeros, [])
         self._store(sums)
         self.builder.emit("ret void")
-        return self.builder.text("internal ")
+        return self.builder.text()
 
     def _fetch_target(self) -> None:
         """Ask for the lines of the target, so that they are there when the sums are; no such line is no error."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from covector.codegen.builder import Builder, Module, Value
+from covector.codegen.builder import Builder, Value
 from covector.codegen.contraction_memory import first_lanes, load_masked, store_masked
+from covector.codegen.module import Module
 from covector.codegen.types import BYTES, MEMORY, suffix_of
 
 Integer = Value | int
@@ -39,7 +40,7 @@ def _text(module: Module, name: str, dtype: str, width: int, write: Callable[[Bu
     with builder.when(Value(builder, DEPTH, "int64") > 0):
         write(builder, dtype, width)
     builder.emit("ret void")
-    return builder.text("internal ")
+    return builder.text()
 
 
 def _rows(builder: Builder, dtype: str, width: int) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from covector.codegen.builder import Module
 from covector.codegen.contraction_blocking import Blocking
 from covector.codegen.contraction_frame import Base, Corner, Epilogue, Frame, Sharing
 from covector.codegen.contraction_integers import (
@@ -33,6 +32,7 @@ from covector.codegen.contraction_integers import (
 from covector.codegen.contraction_micro import micro_kernel
 from covector.codegen.contraction_operand import Block, Operand
 from covector.codegen.contraction_spec import ContractionSpec, Group
+from covector.codegen.module import Module
 from covector.codegen.types import MEMORY
 
 Range = tuple[Integer, Integer]

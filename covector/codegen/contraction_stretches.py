@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import prod
 
-from covector.codegen.builder import Module, Value
+from covector.codegen.builder import Value
 from covector.codegen.contraction_blocking import UNKNOWN, choose_tile, tile_cycles
 from covector.codegen.contraction_dot import MASK_BYTES, dot_kernel
 from covector.codegen.contraction_frame import Base, Corner, Epilogue, Frame, Sharing, Values
@@ -36,6 +36,7 @@ from covector.codegen.contraction_micro import Tile, registers
 from covector.codegen.contraction_operand import Bounds
 from covector.codegen.contraction_pack import address
 from covector.codegen.contraction_spec import ONE, ZERO, ContractionSpec, Group
+from covector.codegen.module import Module
 from covector.codegen.target import Target
 from covector.codegen.types import BYTES
 from covector.ir import Index, as_affine

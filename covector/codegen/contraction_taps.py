@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from covector.codegen.builder import Module
 from covector.codegen.contraction_blocking import choose_tile
 from covector.codegen.contraction_frame import Base, Corner, Epilogue, Frame, Sharing
 from covector.codegen.contraction_integers import (
@@ -26,6 +25,7 @@ from covector.codegen.contraction_integers import (
 from covector.codegen.contraction_micro import micro_kernel, tap_bytes
 from covector.codegen.contraction_operand import Block, Bounds, Operand
 from covector.codegen.contraction_spec import ONE, ContractionSpec, Group
+from covector.codegen.module import Module
 from covector.codegen.target import Target
 from covector.ir.affine import atoms
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from covector.codegen.builder import Builder, Value
-from covector.codegen.layout import Layout, steps_of
+from covector.codegen.layout import steps_of
 from covector.codegen.memory import Memory, extent_value
 from covector.codegen.reductions import REDUCTIONS, neutral
 from covector.ir import Compute
@@ -18,33 +18,35 @@ def operation_of(loop: Loop, target: Compute) -> str:
     return next(s.operation for s in steps_of(loop.body) if isinstance(s, Accumulate) and s.target is target)
 
 
-def clear_copies(build: Builder, memory: Memory, layout: Layout, loop: Loop) -> None:
+def clear_copies(loop: Loop, build: Builder, memory: Memory) -> None:
     """Set the thread's copies to the neutral element; the first thread has the originals."""
     if not loop.shared:
         return
     with build.when(Value(build, "%thread", "int64").differs(0)):
         for target in loop.shared:
             start = build.constant(neutral(operation_of(loop, target), target.dtype), target.dtype)
-            with _elements(build, memory, layout, target) as (at, mask):
+            with _elements(build, memory, target) as (at, mask):
                 memory.store(target, at, build.widen(start, mask.width), mask)
 
 
-def combine_copies(build: Builder, memory: Memory, layout: Layout, loop: Loop, threads: Value) -> None:
+def combine_copies(loop: Loop, build: Builder, memory: Memory) -> None:
     """Combine the originals with the copies of the other threads, in their order."""
+    layout, threads = memory.layout, Value(build, "%threads", "int64")
+    size = memory.extent(layout.thread)
     for target in loop.shared:
         combine = REDUCTIONS[operation_of(loop, target)].combine
         with build.when(threads > 1), build.loop(build.constant(1, "int64"), threads) as thread:
-            offset = extent_value(layout.thread, memory) * thread + extent_value(layout.copies[target], memory)
-            base = build.pointer(f"getelementptr i8, ptr {memory.slot(layout.table.thread)}, {offset}")
-            with _elements(build, memory, layout, target) as (at, mask):
+            first = memory.address(layout.table.thread, layout.copies[target])
+            base = build.pointer(f"getelementptr i8, ptr {first}, {size * thread}")
+            with _elements(build, memory, target) as (at, mask):
                 old = memory.load(target, at, mask.width, mask)
                 new = memory.load_from(base, target, at, mask.width, mask)
                 memory.store(target, at, combine(build, old, new), mask)
 
 
 @contextmanager
-def _elements(build: Builder, memory: Memory, layout: Layout, target: Compute) -> Iterator[tuple[Value, Value]]:
+def _elements(build: Builder, memory: Memory, target: Compute) -> Iterator[tuple[Value, Value]]:
     """A part that runs for every vector of a tensor: where it begins, and which lanes there are."""
-    size, width = extent_value(layout.size(target), memory), max(build.module.target.lanes(target.dtype), 2)
+    size, width = extent_value(memory.layout.size(target), memory), max(build.module.target.lanes(target.dtype), 2)
     with build.when(size > 0), build.loop(build.constant(0, "int64"), size, width) as at:
         yield at, build.lanes(width) < (size - at)

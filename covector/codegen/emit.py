@@ -1,33 +1,33 @@
-"""A plan as the text of an LLVM module with one entry, ``run(table)``.
+"""A plan as the texts of functions and how they are called, one after another.
 
-Every parallel loop of a plan is a function ``(table, thread, threads)`` of its own, and so is what stands between them.
-The entry calls them in order, on all threads of the pool where there is work for them.
+Every parallel loop of a plan is a function ``(words, thread, threads)`` of its own, and so is what stands between them.
+Nothing in the text of one depends on the plan around it: addresses, offsets and symbols are words that it is given. So
+equal functions have equal texts, in one program and in different ones, and each is compiled once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from covector.codegen.builder import Builder, Module, Value
+from covector.codegen.builder import Builder, Value
 from covector.codegen.copies import clear_copies, combine_copies
-from covector.codegen.denormals import flushing
-from covector.codegen.layout import Layout, tensors_of
+from covector.codegen.layout import Layout, Word, tensors_of
 from covector.codegen.loops import Steps
-from covector.codegen.memory import Memory, extent_value
+from covector.codegen.memory import Memory
+from covector.codegen.module import Module, Unit
 from covector.codegen.product_calls import part_of
 from covector.codegen.products import Leave, Methods
 from covector.codegen.target import PORTABLE, Target
-from covector.ir import Affine, Compute, Tensor, as_affine
+from covector.ir import Affine, Tensor, as_affine
 from covector.schedule.plan import Kernel, Loop, Plan, Product, Step
-from covector.schedule.work import THREADED
 
-PARAMETERS = (("table", "ptr"), ("thread", "i64"), ("threads", "i64"))
-ENTRY = "run"
+PARAMETERS = (("words", "ptr"), ("thread", "i64"), ("threads", "i64"))
+KERNEL = "kernel"
+"""The name of every function that is called with words."""
+
 OWN = Leave()
-FORK = "covector_fork"
-THREADS = "covector_threads"
 
 CHUNK = 64
 """Threads share the iterations of a parallel loop out in multiples of this many, where these are lanes."""
@@ -41,20 +41,42 @@ class Part:
     steps: tuple[Step, ...]
     shared: Loop | Product | None = None
 
-    @property
-    def accumulated(self) -> tuple[Compute, ...]:
-        """What the threads accumulate together."""
-        return self.shared.shared if isinstance(self.shared, Loop) else ()
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A call of a function with its words.
+
+    One that is ``forked`` runs on all threads where there is ``work`` for them, the others on the calling one. A launch
+    after it that ``follows`` is told on how many threads that was. From one that is ``guarded`` on, nothing runs where
+    a position was outside the bounds.
+    """
+
+    unit: Unit
+    words: tuple[Word, ...]
+    work: Affine
+    forked: bool = False
+    follows: bool = False
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
-    """The text of a plan, and where its tensors are."""
+    """The calls that a plan is, what their functions call by name, and where its tensors are."""
 
-    text: str
+    launches: tuple[Launch, ...]
+    helpers: Mapping[str, Unit]
     layout: Layout
     methods: Methods
-    is_parallel: bool
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """Every function, those that are called before those that call them."""
+        return (*self.helpers.values(), *(launch.unit for launch in self.launches))
+
+    @property
+    def text(self) -> str:
+        """All texts, for people."""
+        return "\n".join(unit.text for unit in self.units)
 
 
 def parts_of(plan: Plan, methods: Methods) -> tuple[Part, ...]:
@@ -72,90 +94,76 @@ def parts_of(plan: Plan, methods: Methods) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def emit(plan: Plan, target: Target = PORTABLE, leave: Leave = OWN) -> str:
-    """The LLVM IR of a plan; its entry is ``run``, which takes the address of the table that `table_of` describes.
+def emit(plan: Plan, target: Target = PORTABLE, leave: Leave = OWN) -> Emitted:
+    """The functions of a plan and their calls.
 
     Products that are left to a library are calls of ``covector_sgemm`` and ``covector_dgemm``.
     """
-    return emit_with_layout(plan, target, leave).text
-
-
-def emit_with_layout(plan: Plan, target: Target, leave: Leave = OWN) -> Emitted:
-    """The LLVM IR of a plan, and what a caller has to know to run it."""
     module = Module(target)
-    module.node("!{}")
     methods = Methods(module, plan, leave)
     parts = parts_of(plan, methods)
     layout = Layout(plan, (part.steps for part in parts), methods.scratch)
-    functions = [_function(module, layout, methods, part, number) for number, part in enumerate(parts)]
-    _entry(module, layout, parts, functions, plan.in_place)
-    return Emitted(module.text(), layout, methods, any(part.shared is not None for part in parts))
+    launches = tuple(_launches(module, layout, methods, parts))
+    return Emitted(launches, module.helpers, layout, methods)
+
+
+def _launches(module: Module, layout: Layout, methods: Methods, parts: Iterable[Part]) -> Iterator[Launch]:
+    """The call of each part, and of what combines what its threads accumulated apart.
+
+    Nothing is computed in place once a position was outside the bounds.
+    """
+    refused, in_place = False, layout.plan.in_place
+    for part in parts:
+        tensors = tensors_of(part.steps)
+        guarded = refused and any(tensor in in_place for tensor in tensors)
+        kernel = _kernel(module, layout, tensors, partial(_write, methods, part))
+        refused = kernel.refuses or (refused and not guarded)
+        yield Launch(kernel.unit, kernel.words, _work(part), forked=part.shared is not None, guarded=guarded)
+        if isinstance(part.shared, Loop) and part.shared.shared:
+            kernel = _kernel(module, layout, part.shared.shared, partial(combine_copies, part.shared))
+            yield Launch(kernel.unit, kernel.words, _work(part), follows=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
-    """The name of the function that a part became, and whether it may set the error word."""
+class _Kernel:
+    """A function, the words that it wants, and whether it may set the error word."""
 
-    name: str
+    unit: Unit
+    words: tuple[Word, ...]
     refuses: bool
 
 
-def _function(module: Module, layout: Layout, methods: Methods, part: Part, number: int) -> Function:
-    name = f"part{number}"
-    builder = Builder(module, name, PARAMETERS)
-    memory = Memory(builder, layout, (layout.root(tensor) for tensor in tensors_of(part.steps)))
-    share = Value(builder, "%thread", "int64"), Value(builder, "%threads", "int64")
+def _kernel(
+    module: Module, layout: Layout, tensors: Iterable[Tensor], write: Callable[[Builder, Memory], None]
+) -> _Kernel:
+    """The function that ``write`` writes, which works on some tensors."""
+    memories: list[Memory] = []
+
+    def make() -> str:
+        builder = Builder(module, KERNEL, PARAMETERS)
+        memory = Memory(builder, layout, map(layout.root, tensors))
+        memories.append(memory)
+        write(builder, memory)
+        builder.emit("ret void")
+        return builder.text()
+
+    unit = module.unit(KERNEL, make)
+    return _Kernel(unit, tuple(memories[0].words), memories[0].refuses)
+
+
+def _write(methods: Methods, part: Part, builder: Builder, memory: Memory) -> None:
+    """Write the function of a part."""
+    layout, share = memory.layout, (Value(builder, "%thread", "int64"), Value(builder, "%threads", "int64"))
     steps = Steps(builder, layout, memory, methods, share if part.shared is not None else None)
-    if isinstance(part.shared, Loop):
-        loop = part.shared
-        memory.copied = set(loop.shared)
-        clear_copies(builder, memory, layout, loop)
-        extent = steps.as_value(steps.bound(loop.index.extent))
-        unit = 1 if any(isinstance(step, Loop) for step in loop.body) else CHUNK
-        steps.range(loop, *part_of(builder, extent, share, unit))
-    else:
+    if not isinstance(part.shared, Loop):
         steps.run(part.steps)
-    builder.emit("ret void")
-    module.functions.append(builder.text())
-    return Function(name, memory.refuses)
-
-
-def _entry(
-    module: Module, layout: Layout, parts: Sequence[Part], functions: Sequence[Function], in_place: Container[Tensor]
-) -> None:
-    """The function that calls the others; nothing is computed in place once a position was outside the bounds."""
-    build = Builder(module, ENTRY, (("table", "ptr"),))
-    roots = [layout.root(target) for part in parts for target in part.accumulated]
-    memory = Memory(build, layout, roots)
-    mode = flushing(module.target.architecture)
-    for declaration in mode.declarations:
-        module.declare(declaration)
-    for line in mode.enter:
-        build.emit(line)
-    parallel = any(part.shared is not None for part in parts)
-    if parallel:
-        pool = memory.slot(layout.table.pool)
-        module.declare(f"declare i64 @{THREADS}(ptr)")
-        module.declare(f"declare void @{FORK}(ptr, ptr, ptr, i64)")
-        threads = build.instruction(f"call i64 @{THREADS}(ptr {pool})", "int64")
-    refused = False
-    with ExitStack() as guarded:
-        for part, function in zip(parts, functions, strict=True):
-            if refused and any(tensor in in_place for tensor in tensors_of(part.steps)):
-                guarded.enter_context(build.when(memory.no_error()))
-                refused = False
-            refused = refused or function.refuses
-            if part.shared is None:
-                build.emit(f"call void @{function.name}(ptr %table, i64 0, i64 1)")
-                continue
-            used = (extent_value(_work(part), memory) >= THREADED).where(threads, 1)
-            build.emit(f"call void @{FORK}(ptr {pool}, ptr @{function.name}, ptr %table, {used})")
-            if isinstance(part.shared, Loop):
-                combine_copies(build, memory, layout, part.shared, used)
-    for line in mode.leave:
-        build.emit(line)
-    build.emit("ret void")
-    module.functions.append(build.text(""))
+        return
+    loop = part.shared
+    memory.copied = set(loop.shared)
+    clear_copies(loop, builder, memory)
+    extent = steps.as_value(steps.bound(loop.index.extent))
+    unit = 1 if any(isinstance(step, Loop) for step in loop.body) else CHUNK
+    steps.range(loop, *part_of(builder, extent, share, unit))
 
 
 def _work(part: Part) -> Affine:

@@ -1,7 +1,8 @@
 """Where every tensor of a plan is in memory: addresses by slot of the table, strides, and what may share memory.
 
 The table that a call is given holds, in words of 64 bits: the addresses of the inputs, of the outputs, of the arena, of
-the threads' memory, of the pool of threads and of the error word; then the value of every symbol.
+the threads' memory and of the error word; a zero; then the value of every symbol. A function of the code gets words of
+its own, each a word of the table and something added to it, so that equal functions have equal texts in any program.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from covector.ir import Affine, Compute, Floor, Mod, Read, Tensor, as_affine, wa
 from covector.ir.affine import atoms, floor_div
 from covector.ir.node import Node
 from covector.schedule.plan import Accumulate, Assign, Loop, Plan, Product, Step, Storage
+
+NOTHING = as_affine(0)
 
 Root = tuple[Any, ...]
 """What a tensor's memory is part of; two tensors of different roots never share memory."""
@@ -39,13 +42,13 @@ class Table:
         return self.arena + 1
 
     @property
-    def pool(self) -> int:
-        """The slot of the address of the pool of threads, or 0 where there is one thread."""
+    def error(self) -> int:
+        """The slot of the address of the error word."""
         return self.arena + 2
 
     @property
-    def error(self) -> int:
-        """The slot of the address of the error word."""
+    def zero(self) -> int:
+        """The slot of a word that is 0."""
         return self.arena + 3
 
     @property
@@ -63,6 +66,14 @@ def table_of(plan: Plan) -> Table:
     """The table that the code of a plan wants."""
     names = tuple(symbol.name for symbol in plan.symbols)
     return Table(len(plan.program.inputs), len(plan.program.outputs), names)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a function is given: a word of the table, and an extent that is added to it."""
+
+    slot: int
+    offset: Affine = NOTHING
 
 
 class Layout:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from covector.codegen.builder import Builder, Module, Value
+from covector.codegen.builder import Builder, Value
+from covector.codegen.module import Module
 from covector.codegen.types import type_of
 
 

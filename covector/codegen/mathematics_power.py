@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from covector.codegen.builder import Builder, Module, Value
+from covector.codegen.builder import Builder, Value
 from covector.codegen.library import call_library
 from covector.codegen.mathematics import exact
 from covector.codegen.mathematics_exponential import exponential, logarithm
+from covector.codegen.module import Module
 from covector.codegen.types import type_of
 
 NAN = float("nan")

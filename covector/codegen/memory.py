@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from covector.codegen.builder import Builder, Value
-from covector.codegen.layout import Layout, Root
+from covector.codegen.layout import NOTHING, Layout, Root, Word
 from covector.codegen.types import BYTES, MEMORY, suffix_of
 from covector.ir import Affine, Compute, Floor, Mod, Symbol, Tensor
 from covector.ir.node import Node
 
-TABLE, THREAD = "%table", "%thread"
+WORDS, THREAD = "%words", "%thread"
 
 
 class Memory:
-    """The memory of one function: ``(table, thread, threads)`` are its parameters."""
+    """The memory of one function: ``(words, thread, threads)`` are its parameters, ``words`` what it wants to get."""
 
     def __init__(self, builder: Builder, layout: Layout, roots: Iterable[Root]) -> None:
         self.builder, self.layout = builder, layout
@@ -22,9 +22,8 @@ class Memory:
         self.refuses = False
         """Whether something may set the error word."""
         self.scopes = self._scopes(tuple(dict.fromkeys(roots)))
-        self._symbols: dict[Symbol, Value] = {}
+        self.words: dict[Word, str] = {}
         self._pointers: dict[Tensor, str] = {}
-        self._slots: dict[int, str] = {}
 
     def _scopes(self, roots: tuple[Root, ...]) -> dict[Root, str]:
         """What every access to a root is marked with: it is in its own scope and in no other one."""
@@ -40,25 +39,28 @@ class Memory:
 
     # Addresses; they are found once, at the start of the function.
 
-    def slot(self, number: int) -> str:
-        """The address in a slot of the table."""
-        if number not in self._slots:
-            name = f"%slot{number}"
-            self.builder.entry.append(f" {name}.at = getelementptr i64, ptr {TABLE}, i64 {number}")
-            self.builder.entry.append(f" {name} = load ptr, ptr {name}.at, !invariant.load !0")
-            self._slots[number] = name
-        return self._slots[number]
+    def word(self, word: Word, kind: str) -> str:
+        """A word that the function is given, as an address (``ptr``) or a number (``i64``)."""
+        if word not in self.words:
+            number = len(self.words)
+            name = self.words[word] = f"%word{number}"
+            self.builder.entry.append(f" {name}.at = getelementptr i64, ptr {WORDS}, i64 {number}")
+            self.builder.entry.append(f" {name} = load {kind}, ptr {name}.at, !invariant.load !0")
+        return self.words[word]
+
+    def address(self, slot: int, offset: Affine = NOTHING) -> str:
+        """The address that is some bytes after one of the table."""
+        return self.word(Word(slot, offset), "ptr")
+
+    def extent(self, form: Affine) -> Value:
+        """An extent as the function is given it; for what is not to be part of its text."""
+        return Value(self.builder, self.word(Word(self.layout.table.zero, form), "i64"), "int64")
 
     def symbol(self, symbol: Symbol) -> Value:
         """The value of a symbol."""
-        if symbol not in self._symbols:
-            table = self.layout.table
-            name = f"%symbol{len(self._symbols)}"
-            at = table.first_symbol + table.symbols.index(symbol.name)
-            self.builder.entry.append(f" {name}.at = getelementptr i64, ptr {TABLE}, i64 {at}")
-            self.builder.entry.append(f" {name} = load i64, ptr {name}.at, !invariant.load !0")
-            self._symbols[symbol] = Value(self.builder, name, "int64")
-        return self._symbols[symbol]
+        table = self.layout.table
+        slot = table.first_symbol + table.symbols.index(symbol.name)
+        return Value(self.builder, self.word(Word(slot), "i64"), "int64")
 
     def pointer(self, tensor: Tensor) -> str:
         """The address of a tensor's first element."""
@@ -79,47 +81,28 @@ class Memory:
     def _own_pointer(self, tensor: Tensor) -> str:
         table, storage = self.layout.table, self.layout.storage(tensor)
         if tensor in self.layout.frame:
-            return self.part(self.slot(table.arena), self.layout.frame[tensor])
+            return self.address(table.arena, self.layout.frame[tensor])
         if storage.place == "input":
-            return self.slot(storage.slot)
+            return self.address(storage.slot)
         if storage.place == "output":
-            return self.slot(table.inputs + storage.slot)
+            return self.address(table.inputs + storage.slot)
         assert storage.offset is not None, f"{tensor.name} is in no memory"
         if storage.place == "arena":
-            return self.part(self.slot(table.arena), storage.offset)
+            return self.address(table.arena, storage.offset)
         return self.thread_pointer(storage.offset)
 
     def thread_pointer(self, offset: Affine) -> str:
         """An address in the thread's own memory."""
-        number = Value(self.builder, THREAD, "int64")
-        base = self.part(self.slot(self.layout.table.thread), self.layout.thread, number)
-        return self.part(base, offset)
+        first = self.address(self.layout.table.thread, offset)
+        skipped, name = (f"%{self.builder.fresh('e')}" for _ in range(2))
+        size = self.extent(self.layout.thread)
+        self.builder.entry.append(f" {skipped} = mul {size}, {THREAD}")
+        self.builder.entry.append(f" {name} = getelementptr i8, ptr {first}, i64 {skipped}")
+        return name
 
     def scratch(self) -> str:
         """The memory that contraction kernels use in the thread's own memory."""
         return self.thread_pointer(self.layout.scratch)
-
-    def part(self, base: str, offset: Affine, times: Value | None = None) -> str:
-        """The address that is some bytes after another one."""
-        if offset.is_constant and offset.constant == 0 and times is None:
-            return base
-        entry = self.builder.entry
-        count = self._entry_integer(offset)
-        if times is not None:
-            name = f"%{self.builder.fresh('e')}"
-            entry.append(f" {name} = mul i64 {count}, {times.text}")
-            count = name
-        name = f"%{self.builder.fresh('e')}"
-        entry.append(f" {name} = getelementptr i8, ptr {base}, i64 {count}")
-        return name
-
-    def _entry_integer(self, form: Affine) -> str:
-        """The value of an extent, computed at the start of the function."""
-        lines, self.builder.lines = self.builder.lines, []
-        total = extent_value(form, self)
-        self.builder.entry += self.builder.lines
-        self.builder.lines = lines
-        return total.text
 
     # Accesses
 
@@ -195,12 +178,7 @@ class Memory:
     def set_error(self) -> None:
         """Say that a position was outside the bounds."""
         self.refuses = True
-        self.builder.emit(f"store i64 1, ptr {self.slot(self.layout.table.error)}")
-
-    def no_error(self) -> Value:
-        """Whether no position was outside the bounds so far."""
-        word = self.builder.instruction(f"load i64, ptr {self.slot(self.layout.table.error)}", "int64")
-        return word < 1
+        self.builder.emit(f"store i64 1, ptr {self.address(self.layout.table.error)}")
 
 
 def extent_value(form: Affine, memory: Memory) -> Value:

@@ -53,6 +53,7 @@ def _call_kernel(expressions: Expressions, product: Product, kernel: Contraction
     if product.scale is not None:
         arguments.append(str(expressions.value_as(product.scale, spec.dtype)))
     arguments += [str(expressions.atom(parameter)) for parameter in spec.parameters]
+    build.module.call(kernel.name)
     build.emit(f"call void @{kernel.name}({', '.join(arguments)})")
 
 
@@ -93,7 +94,7 @@ def _call_library(expressions: Expressions, product: Product, call: LibraryCall,
         ]
         build.emit(f"call void @{GEMM[spec.dtype]}({', '.join(arguments)})")
     kinds = ", ".join(argument.split(" ")[0] for argument in arguments)
-    build.module.declare(f"declare void @{GEMM[spec.dtype]}({kinds})")
+    build.module.external(GEMM[spec.dtype], f"declare void @{GEMM[spec.dtype]}({kinds})")
 
 
 def _leading(expressions: Expressions, step: Affine, least: Value) -> Value:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from covector.codegen.builder import Module
 from covector.codegen.contraction import ContractionKernel, ContractionSpec, choose, contraction_kernel, specify
 from covector.codegen.layout import steps_of
+from covector.codegen.module import Module
 from covector.ir import Affine, Apply, Expr, Index, Literal, as_affine
 from covector.ops import SCALARS
 from covector.schedule.plan import Accumulate, Assign, Loop, Plan, Product, Step
@@ -81,7 +81,7 @@ class Methods:
             if call is not None:
                 return call
         if spec not in self._kernels:
-            self._kernels[spec] = contraction_kernel(self.module, f"contraction{len(self._kernels)}", spec)
+            self._kernels[spec] = contraction_kernel(self.module, spec)
         return self._kernels[spec]
 
     def of(self, product: Product) -> Method | None:

@@ -1,4 +1,4 @@
-"""Object code on disk, so that a program is compiled once and not once a process.
+"""Object code on disk, so that a function is compiled once and not once a process.
 
 A file is named by what its code depends on (the text, the processor, the versions) and begins with the hash of what
 follows, so that a broken one is never run. Files are written beside and renamed: a reader sees a whole file or none,
@@ -12,10 +12,14 @@ import hashlib
 import os
 import stat
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-LIMIT = 1 << 28
-"""Bytes that all files together may have; beyond them the oldest are removed."""
+LIMIT = 1 << 26
+"""Bytes that all files together may have; beyond them the oldest are removed.
+
+A process looks when it first writes, and counts from then on.
+"""
 
 _MAGIC = b"covector object 1\n"
 _DIGEST = hashlib.sha256().digest_size
@@ -41,6 +45,7 @@ class Cache:
 
     def __init__(self, directory: Path | None = None, limit: int = LIMIT) -> None:
         self.limit = limit
+        self._size: int | None = None
         self.directory: Path | None = None
         with contextlib.suppress(OSError, RuntimeError):
             self.directory = _private(directory or default_directory())
@@ -64,11 +69,19 @@ class Cache:
 
     def put(self, key: str, code: bytes) -> None:
         """Keep the code of a key."""
-        if self.directory is None:
+        self.put_all({key: code})
+
+    def put_all(self, codes: Mapping[str, bytes]) -> None:
+        """Keep the code of each key."""
+        if self.directory is None or not codes:
             return
         with contextlib.suppress(OSError):
-            self._write(self.directory, key, _MAGIC + hashlib.sha256(code).digest() + code)
-            self._shrink(self.directory)
+            for key, code in codes.items():
+                content = _MAGIC + hashlib.sha256(code).digest() + code
+                self._write(self.directory, key, content)
+                self._size = None if self._size is None else self._size + len(content)
+            if self._size is None or self._size > self.limit:
+                self._size = self._shrink(self.directory)
 
     def _write(self, directory: Path, key: str, content: bytes) -> None:
         handle, name = tempfile.mkstemp(prefix=".", dir=directory)
@@ -81,20 +94,23 @@ class Cache:
                 os.unlink(name)
             raise
 
-    def _shrink(self, directory: Path) -> None:
-        """Remove the oldest files until the rest is within the limit."""
+    def _shrink(self, directory: Path) -> int:
+        """Remove the oldest files where all are beyond the limit, and a quarter more; how many bytes are left."""
         found = []
         for entry in os.scandir(directory):
             with contextlib.suppress(OSError):
                 status = entry.stat(follow_symlinks=False)
                 found.append((status.st_mtime, status.st_size, entry.path))
         total = sum(size for _, size, _ in found)
+        if total <= self.limit:
+            return total
         for _, size, path in sorted(found):
-            if total <= self.limit:
-                return
+            if total <= self.limit * 3 // 4:
+                break
             with contextlib.suppress(OSError):
                 os.unlink(path)
             total -= size
+        return total
 
 
 def _private(directory: Path) -> Path | None:

@@ -4,39 +4,27 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
 
-from covector.codegen.emit import ENTRY, emit_with_layout
+from covector.codegen.emit import emit
+from covector.codegen.entry import ENTRY, entry
+from covector.codegen.products import Leave
+from covector.codegen.target import Target
 from covector.errors import ShapeError
 from covector.ir import Affine, Compute, Program, Reduce, walk
 from covector.native import blas, jit
-from covector.native.cache import Cache, key_of
+from covector.native.calls import Calls
 from covector.native.explain import Explanation, explanation_of
 from covector.native.memory import address, aligned_bytes
+from covector.native.objects import link, object_code
 from covector.native.pool import POOL
 from covector.run.extents import evaluate_extent
 from covector.schedule.plan import Plan
-
-
-def object_code(text: str) -> bytes:
-    """The object code of a text: from the cache, or made and kept there."""
-    here = jit.host()
-    key = key_of(text, here.name, here.features, jit.version())
-    code = cache().get(key)
-    if code is None:
-        code = jit.object_code(text)
-        cache().put(key, code)
-    return code
-
-
-@functools.cache
-def cache() -> Cache:
-    """The cache of this process."""
-    return Cache()
 
 
 class Workspace:
@@ -55,20 +43,28 @@ KEPT = 1 << 26
 """Bytes of the largest workspace that is kept; the memory of a larger one serves arrays between calls."""
 
 
+@functools.cache
+def _entry() -> jit.Code:
+    """The function that runs programs."""
+    return jit.Code(object_code(entry(jit.host().target.architecture)), (ENTRY,), POOL.link())
+
+
 class Compiled:
     """A plan as machine code; it may be called from any number of Python threads at once."""
 
-    def __init__(self, planned: Plan, program: Program) -> None:
-        leave = blas.leave()
-        emitted = emit_with_layout(planned, jit.host().target, leave)
-        called = emitted.methods.calls_library and leave.library
-        library = blas.addresses(called) if called else {}
-        self.layout, self.parallel = emitted.layout, emitted.is_parallel
-        self.table = self.layout.table
+    def __init__(
+        self, planned: Plan, program: Program, target: Target | None = None, leave: Leave | None = None
+    ) -> None:
+        leave = blas.leave() if leave is None else leave
+        emitted = emit(planned, target or jit.host().target, leave)
+        library = blas.addresses(leave.library) if emitted.methods.calls_library and leave.library else {}
+        self.layout, self.table = emitted.layout, emitted.layout.table
+        self.parallel = any(launch.forked for launch in emitted.launches)
         self.explanation: Explanation = explanation_of(planned, emitted)
         self.never_empty = _never_empty(program)
-        self.code = jit.Code(object_code(emitted.text), (ENTRY,), {**library, **POOL.link()})
-        self.function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.code.address(ENTRY))
+        linked = link(emitted.units, library, len(os.sched_getaffinity(0)))
+        self.calls = Calls(emitted.launches, linked[len(emitted.helpers) :])
+        self.function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_entry().address(ENTRY))
         self.frames: deque[Frame] = deque()
 
     def call(self, addresses: list[Any], extents: Mapping[str, int], done: list[None] | None = None) -> int:
@@ -104,13 +100,18 @@ class Compiled:
 
 
 class Frame:
-    """The table of one call at a time; two calls at once have two."""
+    """The table of one call at a time, and the program as the entry reads it; two calls at once have two."""
 
     def __init__(self, compiled: Compiled) -> None:
         self.compiled, size = compiled, compiled.table.size
         self.words = (ctypes.c_int64 * (size + 1))()
-        self.address = ctypes.addressof(self.words)
-        self.words[compiled.table.error] = self.address + 8 * size
+        table = ctypes.addressof(self.words)
+        error = self.words[compiled.table.error] = table + 8 * size
+        self.given = (ctypes.c_int64 * compiled.calls.most_words)()
+        self.program = (ctypes.c_int64 * len(compiled.calls.words))(*compiled.calls.words)
+        self.program[:3] = [table, ctypes.addressof(self.given), error]
+        self.address = ctypes.addressof(self.program)
+        """What the function of the code is given."""
         self.extents: dict[str, int] | None = None
         self.pool: tuple[int, int] | None = None
         self.size = self.arena = 0
@@ -123,7 +124,8 @@ class Frame:
             _refuse_empty(reduction, statement, extents)
         for number, name in enumerate(table.symbols):
             self.words[table.first_symbol + number] = extents[name]
-        self.words[table.pool], count = pool if compiled.parallel else (0, 1)
+        handle, count = pool if compiled.parallel else (0, 1)
+        compiled.calls.fit(self.program, extents, handle, count)
         self.arena = evaluate_extent(compiled.layout.arena, extents)
         self.size = self.arena + evaluate_extent(compiled.layout.thread, extents) * count
         self.extents, self.pool, self.workspace = dict(extents), pool, None

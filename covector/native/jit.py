@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -45,20 +48,27 @@ def version() -> str:
     return f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))} {LEVEL} {' '.join(PASSES)}"
 
 
-@cache
-def _machine() -> llvm.TargetMachine:
+_machines: deque[llvm.TargetMachine] = deque()
+"""What makes machine code, where no thread uses it now: one serves one thread at a time."""
+
+
+@contextmanager
+def _machine() -> Iterator[llvm.TargetMachine]:
     here = host()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=here.name, features=here.features, opt=LEVEL, reloc="pic", codemodel="small"
-    )
+    try:
+        machine = _machines.pop()
+    except IndexError:
+        machine = llvm.Target.from_default_triple().create_target_machine(
+            cpu=here.name, features=here.features, opt=LEVEL, reloc="pic", codemodel="small"
+        )
+    yield machine
+    _machines.append(machine)
 
 
-def optimised(text: str) -> llvm.ModuleRef:
-    """A module made from text, after the passes."""
-    machine = _machine()
-    module = llvm.parse_assembly(text)
+def _optimised(text: str, machine: llvm.TargetMachine) -> llvm.ModuleRef:
+    """A module made from text, after the passes; no other thread has to do with it."""
+    module = llvm.parse_assembly(text, llvm.create_context())
     module.triple, module.data_layout = machine.triple, str(machine.target_data)
-    module.verify()
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
     manager = llvm.create_new_function_pass_manager()
     for name in PASSES:
@@ -69,16 +79,32 @@ def optimised(text: str) -> llvm.ModuleRef:
     return module
 
 
+_emit = llvm.ffi.lib.LLVMPY_TargetMachineEmitToMemory
+_emit_unlocked = getattr(_emit, "_cfn", _emit)
+"""What emits an object file, without llvmlite's lock that lets one thread at a time call LLVM: modules of different
+contexts and different machines have nothing in common, so that LLVM needs none here."""
+
+
 def object_code(text: str) -> bytes:
-    """The object file of a text."""
-    code: bytes = _machine().emit_object(optimised(text))
-    return code
+    """The object file of a text; several threads may make some at once."""
+    with _machine() as machine, llvm.ffi.OutputString() as error:
+        module = _optimised(text, machine)
+        buffer = _emit_unlocked(machine, module, 1, error)
+        if not buffer:
+            raise RuntimeError(str(error))
+        try:
+            return ctypes.string_at(
+                llvm.ffi.lib.LLVMPY_GetBufferStart(buffer), llvm.ffi.lib.LLVMPY_GetBufferSize(buffer)
+            )
+        finally:
+            llvm.ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
 
 
 def assembly(text: str) -> str:
     """The assembly of a text, for people."""
-    listing: str = _machine().emit_assembly(optimised(text))
-    return listing
+    with _machine() as machine:
+        listing: str = machine.emit_assembly(_optimised(text, machine))
+        return listing
 
 
 @cache

@@ -19,7 +19,7 @@ from typing import Any
 
 from covector.codegen.denormals import flushing
 from covector.errors import CovectorError
-from covector.native import jit
+from covector.native import jit, objects
 from covector.native.memory import address, aligned_bytes
 
 WORDS = {
@@ -50,7 +50,7 @@ JOB = 1 << 32
 FUTEX = {"x86_64": 202, "aarch64": 98}
 """The number of the system call that puts a thread to sleep and wakes it, by architecture."""
 
-CALLED = ("covector_fork", "covector_threads")
+CALLED = ("covector_fork",)
 """What the code of programs calls."""
 
 OWN = ("covector_work", "covector_stop")
@@ -68,10 +68,6 @@ def has_futex() -> bool:
 
 
 _ALONE = """
-define i64 @covector_threads(ptr %pool) {
-  ret i64 1
-}
-
 define void @covector_fork(ptr %pool, ptr %code, ptr %table, i64 %threads) {
   call void %code(ptr %table, i64 0, i64 1)
   ret void
@@ -105,17 +101,6 @@ declare i64 @syscall(i64, ...)
 declare i32 @sched_yield()
 {declaration}
 {declarations}
-
-define i64 @covector_threads(ptr %pool) {{
-  %none = icmp eq ptr %pool, null
-  br i1 %none, label %one, label %some
-one:
-  ret i64 1
-some:
-  {words["size"]}
-  %count = load i64, ptr %size
-  ret i64 %count
-}}
 
 define void @covector_work(ptr %pool) {{
 entry:
@@ -308,7 +293,7 @@ class Pool:
         """The addresses of the functions that code calls to share its loops out."""
         with self._lock:
             if self._code is None:
-                self._code = jit.Code(jit.object_code(_source()), (*CALLED, *OWN))
+                self._code = jit.Code(objects.object_code(_source()), (*CALLED, *OWN))
             return {name: self._code.address(name) for name in CALLED}
 
     def start(self) -> tuple[int, int]:

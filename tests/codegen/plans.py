@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from covector.codegen.emit import ENTRY, emit_with_layout
+from covector.codegen.emit import OWN
 from covector.codegen.target import Target
 from covector.ir import Affine, Compute, Index, Input, Literal, Program, Read, Symbol, Tensor, as_affine
-from covector.native import jit
-from covector.native.memory import address, aligned_bytes
+from covector.native.compiled import Compiled
+from covector.native.memory import address
 from covector.native.pool import POOL
 from covector.run.extents import evaluate_extent
 from covector.schedule.plan import Kernel, Plan, Step, Storage
@@ -61,26 +60,15 @@ def run_plan(
 ) -> tuple[list[np.ndarray], int]:
     """The outputs of a plan's code, and its error word."""
     bound, before = dict(extents or {}), POOL.threads
-    emitted = emit_with_layout(plan, target or jit.host().target)
-    table, layout = emitted.layout.table, emitted.layout
     POOL.set_threads(threads)
     try:
-        handle, count = POOL.start()
-        code = jit.Code(jit.object_code(emitted.text), (ENTRY,), POOL.link())
+        compiled = Compiled(plan, plan.program, target, OWN)
         results: list[Any] = []
         for made in plan.program.outputs:
             home = plan.in_place.get(made)  # type: ignore[arg-type]
             shape = tuple(evaluate_extent(extent, bound) for extent in made.shape)
             numbered = plan.program.inputs.index(home) if home is not None else -1  # type: ignore[arg-type]
             results.append(np.full(shape, 99, made.dtype) if home is None else arrays[numbered])
-        arena = aligned_bytes(evaluate_extent(layout.arena, bound) + 64)
-        own = aligned_bytes(evaluate_extent(layout.thread, bound) * count + 64)
-        words = (ctypes.c_int64 * (table.size + 1))()
-        words[: table.arena] = [address(array) for array in (*arrays, *results)]
-        words[table.arena], words[table.thread], words[table.pool] = address(arena), address(own), handle
-        words[table.error] = ctypes.addressof(words) + 8 * table.size
-        words[table.first_symbol : table.size] = [bound[symbol.name] for symbol in plan.symbols]
-        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address(ENTRY))(ctypes.addressof(words))
-        return results, words[table.size]
+        return results, compiled.call([address(array) for array in (*arrays, *results)], bound)
     finally:
         POOL.set_threads(before)

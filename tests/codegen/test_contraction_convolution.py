@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covector.codegen.builder import Module
 from covector.codegen.contraction import contraction_kernel, specify
+from covector.codegen.module import Module
 from covector.codegen.target import Target
 from covector.schedule.plan import Product
 from tests.support.contraction import build, here
@@ -111,5 +111,5 @@ def test_an_image_is_not_copied_into_columns() -> None:
     for height in (64, 128):
         spec = specify(Convolution(images=1, into=16, out=16, height=height, width=128).forward())
         assert spec is not None
-        scratch.append(contraction_kernel(Module(here()), "kernel", spec).scratch)
+        scratch.append(contraction_kernel(Module(here()), spec).scratch)
     assert max(scratch) < 16 * 64 * 128 * 4

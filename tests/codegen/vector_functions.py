@@ -8,8 +8,9 @@ from functools import cache
 
 import numpy as np
 
-from covector.codegen.builder import Builder, Module, Value
+from covector.codegen.builder import Builder, Value
 from covector.codegen.denormals import flushing
+from covector.codegen.module import Module
 from covector.codegen.scalars import SCALAR_CODE
 from covector.codegen.target import Target
 from covector.codegen.types import BYTES, type_of
@@ -19,9 +20,14 @@ from covector.native import jit
 def function_code(name: str, dtype: str, width: int, count: int, target: Target) -> str:
     """A function that applies a scalar function to ``width`` elements at once."""
     module = Module(target)
+    module.helper("apply", lambda: _function(module, name, dtype, width, count))
+    return module.text()
+
+
+def _function(module: Module, name: str, dtype: str, width: int, count: int) -> str:
     parameters = [*((f"x{n}", "ptr") for n in range(count)), ("result", "ptr"), ("size", "i64")]
     build = Builder(module, "apply", parameters)
-    mode = flushing(target.architecture)
+    mode = flushing(module.target.architecture)
     for declaration in mode.declarations:
         module.declare(declaration)
     for line in mode.enter:
@@ -35,8 +41,7 @@ def function_code(name: str, dtype: str, width: int, count: int, target: Target)
     for line in mode.leave:
         build.emit(line)
     build.emit("ret void")
-    module.functions.append(build.text(""))
-    return module.text()
+    return build.text()
 
 
 @cache

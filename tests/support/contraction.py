@@ -13,8 +13,8 @@ import llvmlite.binding as llvm
 import numpy as np
 from numpy.typing import NDArray
 
-from covector.codegen.builder import Module
 from covector.codegen.contraction import ContractionKernel, Epilogue, contraction_kernel, specify
+from covector.codegen.module import Module
 from covector.codegen.target import Target
 from covector.ir import Affine, Apply, Compute, Index, Input, Literal, Read, Reduce, as_affine
 from covector.ops import SCALARS
@@ -169,7 +169,7 @@ def build(product: Product, epilogue: Epilogue | None = None, target: Target | N
     spec = specify(product)
     assert spec is not None
     module = Module(target or here())
-    kernel = contraction_kernel(module, "kernel", spec, epilogue)
+    kernel = contraction_kernel(module, spec, epilogue)
     engine = compiled(module.text())
     scalar = ctypes.c_float if spec.dtype == "float32" else ctypes.c_double
     kinds: list[Any] = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 2
@@ -178,5 +178,5 @@ def build(product: Product, epilogue: Epilogue | None = None, target: Target | N
     kinds += [
         ctypes.c_void_p if kind.startswith("ptr") else scalar for _, kind in (epilogue.parameters if epilogue else ())
     ]
-    function = ctypes.CFUNCTYPE(None, *kinds)(engine.get_function_address("kernel"))
+    function = ctypes.CFUNCTYPE(None, *kinds)(engine.get_function_address(kernel.name))
     return Compiled(kernel, engine, function)
