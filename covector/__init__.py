@@ -135,6 +135,7 @@ __all__ = [
     "isinf",
     "isnan",
     "jit",
+    "jvp",
     "kl_divergence",
     "layer_norm",
     "le",
@@ -142,6 +143,7 @@ __all__ = [
     "less",
     "less_equal",
     "linear",
+    "linearize",
     "linspace",
     "load",
     "log",
@@ -241,6 +243,8 @@ __all__ = [
     "value_and_grad",
     "var",
     "view",
+    "vjp",
+    "vmap",
     "where",
     "zeros",
     "zeros_like",
@@ -260,8 +264,12 @@ _HOMES = {
     "config": "covector.native.config",
     "derive": "covector.derivation.derivation",
     "fit": "covector.data.fit",
+    "jvp": "covector.transforms",
+    "linearize": "covector.transforms",
     "load": "covector.data.weights",
     "save": "covector.data.weights",
+    "vjp": "covector.transforms",
+    "vmap": "covector.transforms",
 }
 _DTYPES = {"bool": "bool_", "int32": "int32", "int64": "int64", "float32": "float32", "float64": "float64"}
 _MODULES = {

@@ -92,6 +92,10 @@ class JitError(CovectorError, TypeError):
     """A traced function does what cannot be part of one program, or a tensor of it is used outside."""
 
 
+class TransformError(CovectorError, TypeError, ValueError):
+    """A transform that does not fit its function, or arguments, axes or directions that do not fit the transform."""
+
+
 class VerificationError(CovectorError):
     """A derived result that did not pass its own check and is withheld."""
 

@@ -28,6 +28,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("codegen",),
     ("native",),
     ("tensors",),
+    ("transforms",),
     ("nn",),
     ("optim",),
     ("data",),

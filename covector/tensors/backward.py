@@ -225,6 +225,19 @@ def recorded(roots: Sequence[Node]) -> list[Node]:
     return list(done)
 
 
+def flowing(order: Sequence[Node]) -> set[Node]:
+    """Those of some recorded nodes, in order, that were computed from a tensor that still asks for its gradient."""
+    found: set[Node] = set()
+    for node in order:
+        if not node.mask:
+            asks = node.owner is not None and node.owner() is not None
+        else:
+            asks = any(node.mask >> place & 1 and argument in found for place, argument in enumerate(node.args))
+        if asks:
+            found.add(node)
+    return found
+
+
 def set_grad(enabled: bool) -> Any:
     """A context in which gradients are recorded, or not."""
     return _Grad(enabled)

@@ -8,7 +8,7 @@ from typing import Any
 
 from covector.errors import GradientError
 from covector.tensors import backward
-from covector.tensors.backward import enable_grad
+from covector.tensors.backward import enable_grad, flowing, recorded
 from covector.tensors.node import STATE
 from covector.tensors.tensor import Tensor
 from covector.tensors.tree import flatten
@@ -39,6 +39,8 @@ def value_and_grad(
             outer = False
             for place in places:
                 tensors, _, rebuild = flatten(given[place])
+                if not tensors:
+                    raise GradientError(f"argument {place} holds no tensor to differentiate by", hint=_TENSORS)
                 outer = outer or any(tensor.requires_grad for tensor in tensors)
                 fresh = [_variable(tensor) for tensor in tensors]
                 given[place] = rebuild(fresh)
@@ -46,6 +48,7 @@ def value_and_grad(
                 leaves += fresh
             result = function(*given, **keywords)
             value, aux = result if has_aux else (result, None)
+            outer = outer or _flows_from_elsewhere(value, leaves)
             found = _gradients(value, leaves, outer)
         gradients = tuple(rebuild(found[first:last]) for rebuild, first, last in rebuilt)
         kept = value if outer and STATE.grad_enabled else value.detach()
@@ -73,6 +76,17 @@ def grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_a
         return (gradient, value[1]) if has_aux else gradient
 
     return call
+
+
+_TENSORS = "give tensors of floats, or choose other arguments with argnums"
+
+
+def _flows_from_elsewhere(value: Any, leaves: list[Tensor]) -> bool:
+    """Whether a value also depends on tensors that the function found elsewhere, and that ask for their gradient."""
+    if not isinstance(value, Tensor):
+        return False
+    own = {tensor._node for tensor in leaves}
+    return any(not node.mask and node not in own for node in flowing(recorded([value._node])))
 
 
 def _variable(tensor: Tensor) -> Tensor:

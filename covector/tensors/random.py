@@ -6,13 +6,14 @@ Under `jit` a draw is made anew in every call, from the generator that it was ma
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covector.errors import ShapeError
-from covector.tensors.dtypes import NUMPY, as_dtype, float32, int64, kind_of
+from covector.tensors.dtypes import NUMPY, Dtype, as_dtype, float32, int64, kind_of
 from covector.tensors.node import renewed
 from covector.tensors.shapes import as_shape
 from covector.tensors.tensor import Tensor
@@ -61,14 +62,29 @@ def manual_seed(seed: int) -> Generator:
     return default_generator.manual_seed(seed)
 
 
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What draws an array from a generator each time that it is called: as it is, or ``count`` of it side by side."""
+
+    draw: _Draw
+    dtype: Dtype
+    generator: Generator
+    counts: tuple[int, ...] = ()
+
+    def __call__(self) -> NDArray[Any]:
+        if not self.counts:
+            return np.asarray(self.draw(self.generator.numpy), NUMPY[self.dtype], order="C")
+        one = replace(self, counts=self.counts[1:])
+        return np.stack([one() for _ in range(self.counts[0])])
+
+    def repeated(self, count: int) -> Draw:
+        """Draws of this sort along a new first axis, each of its own."""
+        return replace(self, counts=(count, *self.counts))
+
+
 def _drawn(draw: _Draw, shape: Sequence[int], dtype: Any, generator: Generator | None) -> Tensor:
-    source = generator or default_generator
     wanted = as_dtype(dtype)
-
-    def again() -> NDArray[Any]:
-        return np.ascontiguousarray(draw(source.numpy), NUMPY[wanted])
-
-    return Tensor(renewed(kind_of(shape, wanted), again))
+    return Tensor(renewed(kind_of(shape, wanted), Draw(draw, wanted, generator or default_generator)))
 
 
 def _fraction(dtype: Any) -> Any:
