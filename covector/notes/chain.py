@@ -47,7 +47,7 @@ from covector.notes.translate_values import MisfitError, UnreadError, Value
 from covector.notes.verdicts import Answer, Checked
 
 READINGS = 6
-PAGE_SECONDS = 15.0
+PAGE_SECONDS, PAGE_WALL_SECONDS = 15.0, 60.0
 _ORDER: tuple[Answer, ...] = ("wrong", "not understood", "agrees", "proved")
 _BAD = {"wrong": 2, "not understood": 3}
 
@@ -74,6 +74,11 @@ class Outcome:
         return "states"
 
 
+def wall_seconds(formulas: int) -> float:
+    """After how long, on however busy a machine, no further formula of a page is begun."""
+    return min(PAGE_WALL_SECONDS, 10.0 + formulas / 2)
+
+
 class Walker(ConditionReader):
     """Goes through the formulas of a page in order."""
 
@@ -81,7 +86,7 @@ class Walker(ConditionReader):
         self.notes, self.context = notes, survey(notes)
         self.waiting = sorted(notes.declarations.shapes, key=lambda item: item.line)
         self.head: Term | None = None
-        self.began = time.process_time()
+        self.began, self.until = time.process_time(), time.monotonic() + wall_seconds(len(notes.formulas))
         self.by_heading: dict[int, Conditions] = {}
         self.local: Conditions | None = None
         self.mend = True
@@ -109,8 +114,8 @@ class Walker(ConditionReader):
         self.context.normalised = {**dict.fromkeys(one_hot_names(self.notes, reading), -1), **self.context.normalised}
         if reading.formula is None:
             outcome = Outcome([self.unread(reading)])
-        elif time.process_time() - self.began > PAGE_SECONDS:
-            message = f"the page takes more than {PAGE_SECONDS:.0f} seconds: this formula is not checked"
+        elif time.process_time() - self.began > PAGE_SECONDS or time.monotonic() > self.until:
+            message = "the page takes too long: this formula is not checked"
             verdict = Verdict("not understood", snippet.text, message, line=snippet.line, column=snippet.column)
             outcome = Outcome([verdict])
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -182,7 +183,7 @@ def _products(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
             one, two, sign = text[a:b].strip(), text[c:d].strip(), text[b:c]
             swap = "the factors are in the wrong order"
             yield Edit(text[:a] + _between(two, sign, one) + text[d:], "swapped operands", swap)
-            bare, turned = one.removesuffix("^T").removesuffix("^{T}"), two.removesuffix("^T").removesuffix("^{T}")
+            bare, turned = _upright(one), _upright(two)
             for new in (
                 _between(_turn(turned), sign, bare), _between(turned, sign, _turn(bare)),
                 _between(_turn(two), sign, _turn(one)),
@@ -190,6 +191,11 @@ def _products(text: str, node: m.Math, offset: int) -> Iterator[Edit]:
                 yield Edit(
                     text[:a] + new + text[d:], "transposed", "as it stands, this is the transpose of what is true"
                 )
+
+
+def _upright(text: str) -> str:
+    """A factor without its transpose."""
+    return re.sub(r"\s*\^(?:T|\{T\}|\\top|\{\\top\})$", "", text)
 
 
 def _between(left: str, sign: str, right: str) -> str:

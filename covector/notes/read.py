@@ -20,7 +20,20 @@ from covector.notes.declarations import (
 from covector.notes.formula import Formula
 from covector.notes.latex import read_formula
 from covector.notes.markdown import read_markdown
-from covector.notes.math import Apply, Binding, Choice, Derivative, Differential, Indexed, Math, Name, children
+from covector.notes.math import (
+    Apply,
+    Binding,
+    Choice,
+    Derivative,
+    Differential,
+    Indexed,
+    Math,
+    Name,
+    Number,
+    Space,
+    children,
+    walk,
+)
 from covector.notes.names import segment
 from covector.notes.page import Block, Heading, Page, Paragraph, Snippet, snippets
 from covector.notes.squares import square_names, with_squares
@@ -64,7 +77,8 @@ def read_page(text: str, known: Collection[str] = ()) -> Notes:
         message = f"the page has {len(page.formulas):,} formulas; the limit is {MAX_FORMULAS:,}"
         raise NotationError(message, hint="split it into several pages")
     first = [read for _, read, _ in _read_all(page, known)]
-    names = frozenset(known) | names_of(formula for formula in first if formula is not None)
+    formulas = [formula for formula in first if formula is not None]
+    names = frozenset(known) | names_of(formulas) | numbered_names(formulas)
     readings: list[Reading] = []
     section: list[Heading] = []
     read = iter(_read_all(page, names))
@@ -117,6 +131,27 @@ def names_of(formulas: Iterable[Formula]) -> frozenset[str]:
     single = {name for name in used if len(name) == 1}
     longer = {name for name in used if len(name) > 1 and (name in certain or not _covered(name, single))}
     return frozenset(single | longer)
+
+
+def numbered_names(formulas: Iterable[Formula]) -> frozenset[str]:
+    """The names with a number, ``W_1``, that stand for arrays: declared with a shape, or made of such ones."""
+    found: set[str] = set()
+    for formula in formulas:
+        for statement in next(formula.readings(1)).statements:
+            name = _numbered(statement.terms[0])
+            last = statement.terms[-1]
+            declared = isinstance(last, Space) and bool(last.extents)
+            if name and (declared or any(_numbered(n) in found for term in statement.terms[1:] for n in walk(term))):
+                found.add(name)
+    return frozenset(found)
+
+
+def _numbered(node: Math) -> str:
+    """The name that ``W_1`` would be; empty for anything else."""
+    if not isinstance(node, Indexed) or not isinstance(node.base, Name) or len(node.positions) != 1:
+        return ""
+    (place,) = node.positions
+    return f"{node.base.name}_{place.text}" if isinstance(place, Number) else ""
 
 
 def _covered(name: str, single: set[str]) -> bool:

@@ -82,6 +82,8 @@ class Scripts(Stream):
                 last = self.closing()
                 label = self._word_inside(last)
                 self.take()
+                if last == self.position + 1 and not label and self.at("number"):
+                    label = self._number_inside()
                 readings = self._positions("endgroup")
                 self.expect("endgroup", "'}'")
                 return Script("sub", self.span_from(start), tuple(readings), label)
@@ -89,10 +91,17 @@ class Scripts(Stream):
             token = self.take() if whole else self._single()
             return Script("sub", self.span_from(start), ((self._atom(token.kind, token.text, token.start),),), whole)
 
+    def _number_inside(self) -> str:
+        """The number in braces that ends a known name: ``W_{1}``."""
+        before = self.tokens[self.position - 3] if self.position > 2 else None
+        name = f"{before.text}_{self.peek().text}" if before is not None else ""
+        return self.peek().text if name in self.known else ""
+
     def _whole_name(self) -> str:
-        """The letters of an unbraced subscript, where a name with all of them as its label is known."""
+        """The letters or the number of an unbraced subscript, where a name with that as its label is known."""
         token, before = self.peek(), self.tokens[self.position - 2] if self.position > 1 else None
-        if token.kind == "letters" and len(token.text) > 1 and before is not None:
+        long = token.kind == "number" or (token.kind == "letters" and len(token.text) > 1)
+        if long and before is not None:
             return token.text if f"{before.text}_{token.text}" in self.known else ""
         return ""
 

@@ -132,6 +132,10 @@ class Derivatives(Names):
 
     def jacobian(self, node: m.Derivative, name: str, positions: tuple[m.Math, ...] | None, flipped: bool) -> Value:
         """The derivative of something that is not the loss."""
+        of_name = node.of.name if isinstance(node.of, m.Name) else name
+        known = self.is_tensor(of_name) or any(other.startswith(of_name) for other in self.context.order)
+        if of_name != name and not known and of_name not in self.context.future:
+            raise UnreadError(f"nothing on the page says what {of_name} is made of", node.of.span)
         with self.holding(name):
             of = self.value(self.spelt_out(node.of, name))
             shape = self.shape_of(name)
