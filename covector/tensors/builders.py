@@ -300,11 +300,16 @@ def clip(_: Trace, arrays: list[Array], __: Extents, params: Params) -> Array:
     result = array
     if params["low"]:
         low = bounds.pop(0)
-        result = select(elementwise("lt", result, low), low, result)
+        result = select(_stays(elementwise("le", low, result), result), result, low)
     if params["high"]:
         (high,) = bounds
-        result = select(elementwise("lt", high, result), high, result)
+        result = select(_stays(elementwise("le", result, high), result), result, high)
     return result
+
+
+def _stays(within: Array, array: Array) -> Array:
+    """Where an array is within a bound, or NaN; a bound that is NaN holds nothing else."""
+    return elementwise("or", within, elementwise("ne", array, array)) if is_float(array.dtype) else within
 
 
 def logsumexp(_: Trace, arrays: list[Array], __: Extents, params: Params) -> Array:

@@ -8,8 +8,9 @@ One extent is the batch, which may have another size later.
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -209,8 +210,9 @@ class Generator:
     def find(self, dtypes: str = "f", low: int = 0, high: int = 5) -> tuple[str, int]:
         """A value of one of some kinds of dtype (f, i, b), the later ones rather, or a new input."""
         found = [n for n, v in self.values.items() if _DTYPES[v.dtype] in dtypes and low <= v.ndim <= high]
-        if "f" in dtypes and (not found or self.rng.random() < 0.1):
-            return self.new(self.drawn_input(low, high))
+        if not found or self.rng.random() < 0.1:
+            given = self.drawn_input(low, high)
+            return self.new(given if "f" in dtypes else replace(given, dtype=_NAMES[dtypes], limit=4))
         return self.pick(found[-4:] if self.rng.random() < 0.7 else found)
 
     def shape(self, number: tuple[str, int]) -> tuple[int, ...]:
@@ -239,6 +241,7 @@ class Generator:
         return Given(tuple(-1 if e == BATCH else e for e in shape), "int64", limit=limit)
 
 
+_NAMES = {"i": "int64", "b": "bool", "ib": "int64"}
 _DTYPES = {torch.float64: "f", torch.int64: "i", torch.bool: "b"}
 
 
@@ -248,4 +251,6 @@ def _broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
 
 def generate(seed: int, special: bool = False) -> Case:
     """The program of a seed."""
-    return Generator(seed, special).case()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch warns of a variance of one number, whose value is NaN.
+        return Generator(seed, special).case()

@@ -68,10 +68,7 @@ def _var(_: Any, x: Any, axes: Any, keep: bool, correction: int) -> Any:
 
 
 ELEMENTWISE: dict[str, Operation] = {
-    **{
-        name: elementwise(name)
-        for name in ("tanh", "sin", "cos", "sigmoid", "relu", "abs", "sign", "erf", "erfc", "atan")
-    },
+    **{name: elementwise(name) for name in ("tanh", "sin", "cos", "sigmoid", "relu", "abs", "erf", "erfc", "atan")},
     **{name: elementwise(name, _small) for name in ("exp", "expm1", "sinh", "cosh", "tan")},
     **{name: elementwise(name, _positive) for name in ("log", "sqrt", "rsqrt", "log1p", "acosh")},
     **{name: elementwise(name, _bounded) for name in ("asin", "acos", "atanh")},
@@ -80,6 +77,8 @@ ELEMENTWISE: dict[str, Operation] = {
     "raw_log": elementwise("log"),
     "raw_sqrt": elementwise("sqrt"),
     "raw_exp": elementwise("exp"),
+    # PyTorch's sign of NaN is 0; ours is NaN, as the Array API says.
+    "sign": Operation(one(), lambda _, x: cv.sign(x), lambda _, x: torch.where(x == x, torch.sign(x), x.detach()), 0.5),
     "log_sigmoid": Operation(one(), lambda _, x: cv.log_sigmoid(x), lambda _, x: F.logsigmoid(x), 0.5),
 }
 
