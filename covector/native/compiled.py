@@ -68,9 +68,8 @@ class Compiled:
         self.frames: deque[Frame] = deque()
 
     def call(self, addresses: list[Any], extents: Mapping[str, int], done: list[None] | None = None) -> int:
-        """Run once with the addresses of inputs and outputs; the error word, which is 0 where all went well.
+        """Run once with the addresses of inputs and outputs; the error word, as `Frame.run` has it, with ``done``.
 
-        ``done`` gets an item when the code has run: no signal, such as an interrupt, is handled between the two.
         Raises `ShapeError` where a maximum would be over nothing, and `BudgetError` where memory does not suffice.
         """
         try:
@@ -82,21 +81,10 @@ class Compiled:
             state = POOL.start()
         if frame.pool is not state or frame.extents != extents:
             frame.fit(extents, state)
-        workspace = frame.take()
-        words = frame.words
-        words[: len(addresses)] = addresses
-        if done is None:
-            self.function(frame.address)
-        else:
-            done.extend(map(self.function, (frame.address,)))
-        error = words[-1]
-        words[-1] = 0
-        if workspace.size <= KEPT:
-            _FREE.append(workspace)
-        else:
-            frame.workspace = None
+        frame.words[: len(addresses)] = addresses
+        error = frame.run(done)
         self.frames.append(frame)
-        return int(error)
+        return error
 
 
 class Frame:
@@ -130,7 +118,29 @@ class Frame:
         self.size = self.arena + evaluate_extent(compiled.layout.thread, extents) * count
         self.extents, self.pool, self.workspace = dict(extents), pool, None
 
-    def take(self) -> Workspace:
+    def run(self, done: list[None] | None = None) -> int:
+        """Run the code with the table as it is; the error word, which is 0 where all went well.
+
+        ``done`` gets an item when the code has run: no signal, such as an interrupt, is handled between the two.
+        """
+        workspace, function = self._take(), self.compiled.function
+        if done is None:
+            function(self.address)
+        else:
+            done.extend(map(function, (self.address,)))
+        error = self.words[-1]
+        self.words[-1] = 0
+        if workspace.size <= KEPT:
+            _FREE.append(workspace)
+        else:
+            self.workspace = None
+        return int(error)
+
+    def own(self) -> None:
+        """Have a workspace for good: code that is given the table need not come by `run`."""
+        self._use(Workspace(self.size))
+
+    def _take(self) -> Workspace:
         """A workspace for a call, known to the table."""
         try:
             workspace = _FREE.pop()
@@ -139,10 +149,13 @@ class Frame:
         if workspace.size < self.size:
             workspace = Workspace(self.size)
         if workspace is not self.workspace:
-            table = self.compiled.table
-            self.words[table.arena], self.words[table.thread] = workspace.address, workspace.address + self.arena
-            self.workspace = workspace
+            self._use(workspace)
         return workspace
+
+    def _use(self, workspace: Workspace) -> None:
+        table = self.compiled.table
+        self.words[table.arena], self.words[table.thread] = workspace.address, workspace.address + self.arena
+        self.workspace = workspace
 
 
 def _never_empty(program: Program) -> tuple[tuple[Reduce, Compute], ...]:

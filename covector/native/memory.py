@@ -148,7 +148,8 @@ def address(array: NDArray[Any]) -> int:
         return int(array.__array_interface__["data"][0]) if array.size else _EMPTY_ADDRESS
 
 
-_byte_of, _address_of = ctypes.c_char.from_buffer, ctypes.addressof
+_byte_of: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
+_address_of = ctypes.addressof
 
 
 _EMPTY = np.zeros(8192, np.uint8)

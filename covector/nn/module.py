@@ -45,7 +45,7 @@ class Module:
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         """The same as ``forward``."""
         if STATE.trace is not None:
-            watch(lambda: self.training)
+            watch(self, "training")
         return self.forward(*inputs, **keywords)
 
     def __setattr__(self, name: str, value: Any) -> None:

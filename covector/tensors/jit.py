@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import update_wrapper
+from operator import attrgetter
 from typing import Any
 
 from covector.tensors import flush
-from covector.tensors.node import ABSENT, STATE, Node, leaf
+from covector.tensors.dtypes import Kind
+from covector.tensors.node import ABSENT, STATE, Here, Node, leaf
+from covector.tensors.repeat import MISSED
 from covector.tensors.tensor import Tensor, call
 from covector.tensors.trace import Trace
 from covector.tensors.traced import Outdated, Traced, Update
@@ -20,6 +23,8 @@ from covector.tensors.tree import describe, flatten
 
 MOST_TRACES = 64
 """Structures of arguments whose programs a function keeps."""
+
+_kind_of = attrgetter("_node.kind")
 
 
 def jit(function: Callable[..., Any]) -> Jitted:
@@ -50,19 +55,33 @@ class Jitted:
         self.function = function
         self.name = getattr(function, "__name__", "the function")
         self.traces: OrderedDict[Any, list[Traced]] = OrderedDict()
+        self._last: dict[tuple[Kind, ...], Traced] = {}  # the last for arguments that are tensors of these kinds
         update_wrapper(self, function)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        state = STATE
-        if state.trace is not None:
+        here = STATE.here
+        if here.trace is not None:
             return self.function(*arguments, **keywords)
+        if self._last and not keywords:
+            try:
+                last = self._last.get(tuple(map(_kind_of, arguments)))
+            except AttributeError:  # an argument is no tensor
+                last = None
+            if last is not None and last.repeat is not None:
+                result = last.repeat(here, arguments)
+                if result is not MISSED:
+                    return result
+        return self._call(here, arguments, keywords)
+
+    def _call(self, here: Here, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """A call that is not known to be like the one before."""
         tensors: list[Tensor] = []
         structure = describe((arguments, keywords) if keywords else arguments, tensors)
-        key = (structure, state.grad_enabled, *[(t._node.kind, t.requires_grad_flag) for t in tensors])
+        key = (structure, here.grad_enabled, *[(t._node.kind, t.requires_grad_flag) for t in tensors])
         for traced in self.traces.get(key, ()):
-            if not traced.guards or traced.holds():
+            if traced.guards.hold():
                 try:
-                    return traced(tensors)
+                    return self._noted(traced, tensors, arguments, keywords)
                 except Outdated:
                     continue
         with flush.LOCK:
@@ -70,7 +89,15 @@ class Jitted:
             self.traces.setdefault(key, []).append(traced)
             if len(self.traces) > MOST_TRACES:
                 self.traces.popitem(last=False)
-        return traced(tensors)
+                self._last.clear()
+        return self._noted(traced, tensors, arguments, keywords)
+
+    def _noted(self, traced: Traced, tensors: list[Tensor], arguments: tuple[Any, ...], keywords: Any) -> Any:
+        """The result of a trace, which calls with arguments of the same kinds will try first."""
+        result = traced(tensors)
+        if not keywords and all(isinstance(argument, Tensor) for argument in arguments):
+            self._last[tuple(map(_kind_of, arguments))] = traced
+        return result
 
     def _traced(self, arguments: Any, keywords: Any) -> Traced:
         """The function traced for arguments of this structure."""

@@ -17,7 +17,7 @@ from covector.ir import Compute
 from covector.native.compiled import Compiled as Code
 from covector.native.memory import ALIGNMENT, LARGE, address, aligned_empty
 from covector.run.extents import evaluate_extent
-from covector.tensors.dtypes import NUMPY, kind_of
+from covector.tensors.dtypes import NUMPY, Kind, kind_of
 from covector.tensors.node import ABSENT, Node
 from covector.tensors.programs import Compiled
 
@@ -28,7 +28,7 @@ SMALL = 1 << 9
 """Bytes up to which an array may start anywhere: aligning it would take longer than it saves."""
 
 _ndarray = np.ndarray
-_C_TYPES: dict[str, Any] = {
+C_TYPES: dict[str, Any] = {
     "bool": ctypes.c_bool,
     "int32": ctypes.c_int32,
     "int64": ctypes.c_int64,
@@ -43,12 +43,12 @@ _BASE = 3  # references to what an array is a view of: the array itself, a varia
 class Launch:
     """A program at given extents, ready to be called."""
 
-    __slots__ = ("_code", "_first_number", "_made", "_numbers", "compiled", "extents", "seconds")
+    __slots__ = ("_first_number", "_numbers", "code", "compiled", "extents", "made", "seconds")
 
     def __init__(self, compiled: Compiled, arrays: Sequence[Any]) -> None:
         executable = compiled.executable
         self.compiled, self.seconds = compiled, 0.0
-        self._code = executable.code
+        self.code = executable.code
         self.extents = executable.extents(arrays, compiled.extents)
         inputs = executable.program.inputs
         # The numbers among the inputs, each in eight bytes of its own, as numbers of any dtype.
@@ -56,14 +56,14 @@ class Launch:
         self._first_number = ctypes.addressof(room)
         self._numbers = {
             name: ((kind * (len(room) * 8 // ctypes.sizeof(kind))).from_buffer(room), 8 // ctypes.sizeof(kind))
-            for name, kind in _C_TYPES.items()
+            for name, kind in C_TYPES.items()
         }
-        self._made: list[tuple[int, tuple[int, ...], np.dtype[Any], int]] = []
+        self.made: list[tuple[int, tuple[int, ...], np.dtype[Any], int]] = []
         for output in executable.program.outputs:
             home = compiled.linked.in_place.get(output) if isinstance(output, Compute) else None
             shape = tuple(evaluate_extent(extent, self.extents) for extent in output.shape)
             size = kind_of(shape, output.dtype).nbytes
-            self._made.append((-1 if home is None else inputs.index(home), shape, NUMPY[output.dtype], size))
+            self.made.append((-1 if home is None else inputs.index(home), shape, NUMPY[output.dtype], size))
 
     def __call__(self, nodes: Sequence[Node], commit: Commit | None = None) -> tuple[list[Any], list[int]]:
         """The results for the leaves that are the inputs, and their addresses; each leaf keeps its own.
@@ -71,7 +71,7 @@ class Launch:
         ``commit`` is called with both as soon as the code has run, even when an interrupt comes meanwhile: what is
         updated in place is then new, and must not be updated again.
         """
-        code = self._code
+        code = self.code
         if code is None:
             start = perf_counter()
             results = self.compiled.executable.run([array_of(node) for node in nodes], self.extents)
@@ -83,7 +83,7 @@ class Launch:
         if 0 in addresses:
             self._find(nodes, addresses)
         results = []
-        for home, shape, dtype, size in self._made:
+        for home, shape, dtype, size in self.made:
             if home >= 0:
                 results.append(nodes[home].data)
                 addresses.append(addresses[home])
@@ -96,7 +96,7 @@ class Launch:
         if commit is not None:
             self._commit(code, nodes, addresses, partial(commit, results, found))
         elif code.call(addresses, self.extents):
-            self._fail(nodes)
+            self.fail(nodes)
         self.seconds = perf_counter() - start
         return results, found
 
@@ -106,7 +106,7 @@ class Launch:
         try:
             if code.call(addresses, self.extents, done):
                 done.clear()
-                self._fail(nodes)
+                self.fail(nodes)
             commit()
         except BaseException:
             if done:
@@ -117,17 +117,28 @@ class Launch:
         """Fill in the addresses that are not known: of arrays not asked for before, and of numbers."""
         for number, node in enumerate(nodes):
             if not addresses[number]:
-                data = node.data
-                if type(data) is _ndarray:
-                    addresses[number] = node.address = address(data)
-                elif data is ABSENT:
-                    array_of(node)
-                else:
-                    numbers, step = self._numbers[node.kind.dtype]
-                    numbers[step * number] = data
-                    addresses[number] = self._first_number + 8 * number
+                addresses[number] = self.place(number, node)
 
-    def _fail(self, nodes: Sequence[Node]) -> None:
+    def place(self, number: int, node: Node) -> int:
+        """The address of the data of a leaf that is an input; 0 where it has none yet. Numbers are written there."""
+        data = node.data
+        if type(data) is _ndarray:
+            node.address = address(data)
+            return node.address
+        if data is None:
+            return 0
+        if data is ABSENT:
+            array_of(node)
+        numbers, at = self.slot(number, node.kind)
+        numbers[at] = data
+        return self._first_number + 8 * number
+
+    def slot(self, number: int, kind: Kind) -> tuple[Any, int]:
+        """Where an input is written that is a number: into which array, and at which position."""
+        numbers, step = self._numbers[kind.dtype]
+        return numbers, step * number
+
+    def fail(self, nodes: Sequence[Node]) -> None:
         """Raise what the interpreter says of a position outside the bounds."""
         if not self.compiled.linked.in_place:
             self.compiled.executable.run([array_of(node) for node in nodes], self.extents)

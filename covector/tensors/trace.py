@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NoReturn, Self
 
 from covector.errors import JitError
@@ -24,7 +24,7 @@ class Trace:
         self.inside: set[Node] = set()
         self.updated: dict[int, tuple[Tensor, Node, bool]] = {}
         self.gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
-        self.guards: list[tuple[Callable[[], Any], Any]] = []
+        self.guards: list[tuple[Any, str, Any]] = []
 
     def note(self, tensors: Iterable[Any]) -> None:
         """Remember which tensors were read; other operands are numbers and arrays."""
@@ -70,15 +70,15 @@ class Trace:
             tensor._grad = gradient
 
 
-def watch(read: Callable[[], Any]) -> Any:
-    """What a function reads of the state of Python; a trace holds as long as it reads the same.
+def watch(owner: Any, name: str) -> Any:
+    """An attribute of an object of Python; a trace that reads it holds as long as it has the same value.
 
     For what chooses between programs, such as whether a model is training.
 
-    >>> watch(lambda: 3)
+    >>> watch(3, "real")
     3
     """
-    value = read()
+    value = getattr(owner, name)
     if STATE.trace is not None:
-        STATE.trace.guards.append((read, value))
+        STATE.trace.guards.append((owner, name, value))
     return value

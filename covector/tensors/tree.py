@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 from covector.tensors.tensor import Tensor
@@ -21,6 +22,10 @@ def flatten(tree: Any) -> tuple[list[Tensor], Any, Rebuild]:
     """
     leaves: list[Tensor] = []
     structure = describe(tree, leaves)
+    if isinstance(tree, Tensor):
+        return leaves, structure, itemgetter(0)
+    if type(tree) in (tuple, list) and len(leaves) == len(tree) and all(isinstance(part, Tensor) for part in tree):
+        return leaves, structure, type(tree)
     bare = _rebuilt(tree, iter([_LEAF] * len(leaves)))  # what rebuilds a tree holds none of its tensors
     return leaves, structure, lambda new: _rebuilt(bare, iter(new))
 

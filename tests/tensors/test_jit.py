@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -168,16 +169,16 @@ def test_live_numbers_are_asked_in_every_call() -> None:
 
 
 def test_watched_state_chooses_the_trace() -> None:
-    training = [True]
+    model = SimpleNamespace(training=True)
     calls = []
 
     @cv.jit
     def layer(x: Any) -> Any:
         calls.append(0)
-        return x * 2 if watch(lambda: training[0]) else x
+        return x * 2 if watch(model, "training") else x
 
     for mode in (True, False, True, False):
-        training[0] = mode
+        model.training = mode
         assert layer(cv.ones(1)).item() == (2 if mode else 1)
     assert len(calls) == 2
 
