@@ -10,6 +10,7 @@ from covector.schedule.collapse import collapse
 from covector.schedule.memory import Block, Layout, aligned
 from covector.schedule.plan import Kernel, Loop, Plan, Storage
 from covector.schedule.registers import accumulate_in_registers
+from covector.schedule.reuse import handed_on
 from covector.schedule.tree import Path, accesses, leaves
 
 ITEM_SIZES = {"bool": 1, "int32": 4, "int64": 8, "float32": 4, "float64": 8}
@@ -36,9 +37,15 @@ def place(program: Program, kernels: tuple[Kernel, ...], in_place: Mapping[Compu
     for slot, output in enumerate(program.outputs):
         storage[output] = Storage("output", _every(output), slot)
     arena, thread = Layout(), Layout()
-    for tensor, use in uses(kernels).items():
+    used = uses(kernels)
+    for tensor, use in used.items():
         if tensor not in storage:
             storage[tensor] = _store(tensor, use, arena, thread)
+    for number, kernel in enumerate(kernels):
+        between = [tensor for tensor in used if storage[tensor].place == "arena"]
+        dying = [tensor for tensor in between if used[tensor].last == number > used[tensor].first]
+        made = [tensor for tensor in between if used[tensor].first == number]
+        arena.handed_on |= handed_on(kernel, dying, made, storage)
     arena_size, offsets = arena.offsets()
     thread_size, thread_offsets = thread.offsets()
     for tensor, offset in (*offsets.items(), *thread_offsets.items()):
