@@ -5,7 +5,22 @@ and ``.backward()``. None has rules of its own for operations: a call of the gra
 tangent and cotangent the calculus derives, and whose batch is one more index.
 """
 
+from covector.tensors.functional import grad, value_and_grad
+from covector.tensors.jit import jit
 from covector.transforms.directional import jvp, linearize, vjp
+from covector.transforms.jacobian import hessian, hvp, jacfwd, jacrev
 from covector.transforms.vmap import vmap
 
-__all__ = ["jvp", "linearize", "vjp", "vmap"]
+__all__ = [
+    "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacrev",
+    "jit",
+    "jvp",
+    "linearize",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

@@ -70,12 +70,12 @@ def tangent_form(form: Form, output: int, mask: int) -> TangentForm | None:
     """The form that gives the tangent of an output from those of the arguments in ``mask``; None where it is zero."""
     program = program_of(form.program.outputs[output : output + 1], form.program.inputs)
     names = set(program.tensors()) | {name for tensor in program.tensors().values() for name in _extents(tensor)}
-    seeds = {
+    seeds: dict[Input, Input] = {
         given: Input(_unused(f"{given.name}_t", names), given.shape, given.dtype)
         for place, given in enumerate(program.inputs)
         if mask >> place & 1
     }
-    found = _Tangents(program, seeds, names).run()
+    found = _Tangents(program, dict(seeds), names).run()
     if found is None:
         return None
     known = Input(_unused("y", names), program.output.shape, program.output.dtype)
@@ -92,9 +92,9 @@ def tangent_form(form: Form, output: int, mask: int) -> TangentForm | None:
 class _Tangents:
     """The tangents of the statements of a program, as they are found."""
 
-    def __init__(self, program: Program, seeds: dict[Input, Input], names: set[str]) -> None:
+    def __init__(self, program: Program, seeds: dict[Tensor, Tensor], names: set[str]) -> None:
         self.program, self.names = program, names
-        self.tangents: dict[Tensor, Tensor] = dict(seeds)
+        self.tangents = seeds
         self.tidy = Tidy(program)
 
     def run(self) -> Compute | None:

@@ -73,9 +73,10 @@ class Recording:
             return Tensor(node, True)
         return clone(Tensor(node))
 
-    def push(self, tangents: Sequence[Tensor]) -> Any:
-        """The tangents of the results from those of the arguments."""
-        found = {node: tangent._node for node, tangent in zip(self.variables, tangents, strict=True)}
+    def push(self, tangents: Sequence[Tensor | None]) -> Any:
+        """The tangents of the results from those of the arguments, of which None is zero."""
+        pairs = zip(self.variables, tangents, strict=True)
+        found = {node: tangent._node for node, tangent in pairs if tangent is not None}
         for node in self.order:
             if node.mask and node not in found:
                 self._through(node, found)
@@ -114,12 +115,12 @@ class Recording:
             mask |= flows << at
         return record(tangent.entry, tuple(args), mask)[0]
 
-    def pull(self, cotangents: Sequence[Tensor]) -> Any:
-        """The cotangents of the arguments from those of the results, arranged as the arguments are."""
+    def pull(self, cotangents: Sequence[Tensor | None]) -> Any:
+        """The cotangents of the arguments, arranged as they are, from those of the results, of which None is zero."""
         pairs = [
             (output._node, cotangent._node)
             for output, cotangent in zip(self.outputs, cotangents, strict=True)
-            if output._node.mask or output._node in self.variables
+            if cotangent is not None and (output._node.mask or output._node in self.variables)
         ]
         further = STATE.grad_enabled and (bool(self.outer) or any(depends(seed) for _, seed in pairs))
         wanted = frozenset(self.variables)

@@ -1,4 +1,4 @@
-"""What transforms are given: functions, trees of tensors, numbers of arguments and axes, and what is said of bad ones."""
+"""What transforms are given: functions, trees of tensors and numbers of arguments, and what is said of bad ones."""
 
 from __future__ import annotations
 

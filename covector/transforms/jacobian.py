@@ -1,0 +1,195 @@
+"""Dense derivatives of functions: `jacfwd`, `jacrev`, `hessian`, and Hessians times vectors, `hvp`.
+
+Each pushes or pulls a basis, mapped over its vectors: a Kronecker delta, which the engine eliminates where it meets a
+sum. `covector.jacobian` and `covector.hessian` keep the structure of what they find; these give plain tensors, at once
+or under any other transform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import Any
+
+from covector.calculus.build import equal
+from covector.errors import BudgetError, TransformError
+from covector.ir import Compute, Index, Symbol, as_affine
+from covector.ir.tensor import program_of
+from covector.run.reference import MEMORY_LIMIT
+from covector.tensors.call import record
+from covector.tensors.dtypes import Kind
+from covector.tensors.form import Form, entry_at
+from covector.tensors.functional import grad
+from covector.tensors.shapes import reshape
+from covector.tensors.tensor import Tensor
+from covector.tensors.tree import flatten
+from covector.transforms.directional import jvp
+from covector.transforms.recording import Recording
+from covector.transforms.trees import Argnums, Function, check_function, floats_of, places_of
+from covector.transforms.vmap import vmap
+
+
+def jacfwd(
+    function: Function, argnums: Argnums = 0, has_aux: bool = False, chunk_size: int | None = None
+) -> Callable[..., Any]:
+    """The function that gives the Jacobian with respect to some positional arguments, column by column, all at once.
+
+    Best where there are fewer inputs than outputs. The result has the tree of the value, at each leaf the tree of the
+    arguments, of tensors of shape ``(*value.shape, *argument.shape)``; several ``argnums`` make a tuple at each leaf.
+    ``chunk_size`` is how many columns are made at a time. The call raises `DtypeError` for integers and
+    `TransformError` where ``argnums`` names no argument.
+
+    >>> import covector as cv
+    >>> cv.jacfwd(lambda x: x**2)(cv.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
+    check_function("jacfwd", function)
+
+    @wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        recording = _recorded("jacfwd", function, argnums, arguments, has_aux, keywords)
+        columns = [_columns(recording, place, chunk_size) for place in range(len(recording.tensors))]
+        blocks = [[column[output] for column in columns] for output in range(len(recording.outputs))]
+        return _arranged(recording, blocks, argnums, has_aux)
+
+    return call
+
+
+def jacrev(
+    function: Function, argnums: Argnums = 0, has_aux: bool = False, chunk_size: int | None = None
+) -> Callable[..., Any]:
+    """The function that gives the Jacobian with respect to some positional arguments, row by row, all at once.
+
+    Best where there are fewer outputs than inputs; otherwise as `jacfwd`.
+
+    >>> import covector as cv
+    >>> cv.jacrev(lambda x: x.sum())(cv.ones(3))
+    tensor([1., 1., 1.])
+    """
+    check_function("jacrev", function)
+
+    @wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        recording = _recorded("jacrev", function, argnums, arguments, has_aux, keywords)
+        for output in recording.outputs:
+            floats_of("jacrev, of the values of the function", [output], [0])
+        blocks = [_rows(recording, place, chunk_size) for place in range(len(recording.outputs))]
+        return _arranged(recording, blocks, argnums, has_aux)
+
+    return call
+
+
+def hessian(function: Function, argnums: Argnums = 0) -> Callable[..., Any]:
+    """The function that gives the Hessian of a function with one number as its value, dense, by forward over reverse.
+
+    The result has the tree of the arguments twice, as in JAX; see `jacfwd` for what is raised. `covector.hessian`
+    keeps the structure instead.
+
+    >>> import covector as cv
+    >>> cv.func.hessian(lambda x: (x**3).sum())(cv.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
+    return jacfwd(jacrev(function, argnums), argnums)
+
+
+def hvp(function: Function, argnums: int = 0) -> Callable[..., Any]:
+    """The function that gives the Hessian times a vector, which is the last argument, by forward over reverse.
+
+    The vector has the tree of the argument that is differentiated by, and so has the result.
+
+    >>> import covector as cv
+    >>> cv.func.hvp(lambda x: (x**3).sum())(cv.tensor([1.0, 2.0]), cv.tensor([1.0, 1.0]))
+    tensor([ 6., 12.])
+    """
+    check_function("hvp", function)
+
+    @wraps(function)
+    def call(*given: Any, **keywords: Any) -> Any:
+        if len(given) < 2:
+            raise TransformError("hvp wants the vector as its last argument", hint="hvp(f)(x, v)")
+        arguments, vector = given[:-1], given[-1]
+        (place,) = places_of("hvp", argnums, len(arguments))
+
+        def slope(own: Any) -> Any:
+            return grad(function, place)(*arguments[:place], own, *arguments[place + 1 :], **keywords)
+
+        return jvp(slope, (arguments[place],), (vector,))[1]
+
+    return call
+
+
+def _recorded(
+    name: str, function: Function, argnums: Argnums, arguments: Sequence[Any], has_aux: bool, keywords: dict[str, Any]
+) -> Recording:
+    places = places_of(name, argnums, len(arguments))
+    return Recording(name, function, arguments, places, has_aux, keywords)
+
+
+def _columns(recording: Recording, place: int, chunk_size: int | None) -> list[Tensor]:
+    """For each output the derivatives by one argument, the axes of which come last."""
+    own = recording.tensors[place]
+    rest = [None] * len(recording.tensors)
+
+    def push(direction: Tensor) -> list[Tensor]:
+        found, *_ = flatten(recording.push([*rest[:place], direction, *rest[place + 1 :]]))
+        return found
+
+    _check_size(recording, [own], recording.outputs)
+    found = vmap(push, out_axes=-1, chunk_size=chunk_size)(basis(own._node.kind))
+    return [
+        reshape(columns, *output.shape, *own.shape) for columns, output in zip(found, recording.outputs, strict=True)
+    ]
+
+
+def _rows(recording: Recording, place: int, chunk_size: int | None) -> list[Tensor]:
+    """For each argument the derivatives of one output, the axes of which come first."""
+    own = recording.outputs[place]
+    rest = [None] * len(recording.outputs)
+
+    def pull(cotangent: Tensor) -> list[Tensor]:
+        found, *_ = flatten(recording.pull([*rest[:place], cotangent, *rest[place + 1 :]]))
+        return found
+
+    _check_size(recording, [own], recording.tensors)
+    found = vmap(pull, chunk_size=chunk_size)(basis(own._node.kind))
+    return [reshape(rows, *own.shape, *tensor.shape) for rows, tensor in zip(found, recording.tensors, strict=True)]
+
+
+def _check_size(recording: Recording, one: Sequence[Tensor], others: Sequence[Tensor]) -> None:
+    """Raise `BudgetError` where the Jacobian would not fit in memory."""
+    for own in one:
+        for other in others:
+            need = own.size * other._node.kind.nbytes
+            if need > MEMORY_LIMIT:
+                raise BudgetError(
+                    f"{recording.name}: the dense Jacobian between tensors of shape {list(other.shape)} and "
+                    f"{list(own.shape)} takes {need / 2**30:.1f} GiB",
+                    hint="covector.jacobian keeps its structure; jvp and vjp multiply with it and never form it",
+                )
+
+
+def _arranged(recording: Recording, blocks: list[list[Tensor]], argnums: Argnums, has_aux: bool) -> Any:
+    """Blocks by output and argument in the tree of the outputs, at each leaf the tree of the arguments."""
+    trees = [recording.rebuild(row) for row in blocks]
+    leaves = [tree[0] if isinstance(argnums, int) else tuple(tree) for tree in trees]
+    whole = recording.rebuilt(leaves)
+    return (whole, recording.aux) if has_aux else whole
+
+
+def basis(kind: Kind) -> Tensor:
+    """The unit tensors of a shape, one after another along a first axis: a Kronecker delta."""
+    form = _basis_form(len(kind.shape), str(kind.dtype))
+    return Tensor(record(entry_at(form, (kind.size, *kind.shape)), (), 0)[0])
+
+
+@lru_cache(maxsize=64)
+def _basis_form(rank: int, dtype: str) -> Form:
+    symbols = tuple(Symbol(f"N{axis}") for axis in range(rank + 1))
+    which, *indices = (Index(f"i{axis}", as_affine(symbol)) for axis, symbol in enumerate(symbols))
+    position = as_affine(0)
+    for index in indices:
+        position = position * index.extent + index
+    statement = Compute("basis", (which, *indices), equal(which, position), dtype)
+    return Form("basis", program_of([statement]), symbols)
