@@ -14,7 +14,7 @@ from typing import Any
 from covector.codegen.types import BYTES
 from covector.ir import Affine, Compute, Floor, Mod, Read, Tensor, as_affine, walk
 from covector.ir.affine import atoms, floor_div
-from covector.ir.node import Node
+from covector.ir.node import Node, cached
 from covector.schedule.plan import Accumulate, Assign, Loop, Plan, Product, Step, Storage
 
 NOTHING = as_affine(0)
@@ -218,7 +218,15 @@ def reads_of(step: Assign | Accumulate | Product) -> Iterator[Read]:
     if isinstance(step, Product) and step.scale is not None:
         nodes.append(step.scale)
     for node in nodes:
-        yield from (part for part in walk(node) if isinstance(part, Read))
+        yield from reads_below(node)
+
+
+def reads_below(node: Node) -> tuple[Read, ...]:
+    """The reads in an expression, each once."""
+    found: tuple[Read, ...] = cached(
+        node, "reads_below", lambda n: tuple(part for part in walk(n) if isinstance(part, Read))
+    )
+    return found
 
 
 def tensors_of(steps: Iterable[Step]) -> dict[Tensor, None]:

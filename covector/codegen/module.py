@@ -37,6 +37,10 @@ class Unit:
         return replace(self, name=name, function=self.function.replace(f"@{self.name}(", f"@{name}(", 1))
 
 
+_HELPERS: dict[tuple[Target, str], Unit] = {}
+"""The helpers that programs have in common, as they were first written."""
+
+
 @dataclass(slots=True)
 class _Draft:
     """What a unit that is being written needs beside its function."""
@@ -78,10 +82,20 @@ class Module:
         return Unit(name, function, tuple(draft.declarations), tuple(draft.imports), tuple(draft.metadata), attributes)
 
     def helper(self, name: str, make: Callable[[], str]) -> str:
-        """The name of a function that is made when it is first wanted."""
+        """The name of a function that is made when it is first wanted; the name and the target determine its text."""
         if name not in self.helpers:
-            self.helpers[name] = self.unit(name, make)
+            known = _HELPERS.get((self.target, name))
+            if known is None:
+                known = _HELPERS[self.target, name] = self.unit(name, make)
+            self._add(known)
         return self._called(self.helpers[name])
+
+    def _add(self, unit: Unit) -> None:
+        """Have a helper, and before it those that it calls."""
+        for name in unit.imports:
+            if name not in self.helpers:
+                self._add(_HELPERS[self.target, name])
+        self.helpers[unit.name] = unit
 
     def distinct(self, stem: str, make: Callable[[], str]) -> str:
         """The name of a function that is named after its own text, so that equal ones are one."""

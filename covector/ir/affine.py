@@ -295,5 +295,6 @@ def _order(node: Node) -> tuple[Any, ...]:
 
 def _affine(terms: Mapping[Monomial, int], constant: int) -> Affine:
     kept = [(monomial, coefficient) for monomial, coefficient in terms.items() if coefficient]
-    kept.sort(key=lambda term: tuple(order(atom) for atom in term[0]))
+    if len(kept) > 1:
+        kept.sort(key=lambda term: tuple(order(atom) for atom in term[0]))
     return Affine(tuple(kept), constant)

@@ -23,12 +23,30 @@ from covector.ir.node import Node, cached
 
 def nonnegative(form: Affine) -> bool:
     """Whether ``form >= 0`` is proved."""
-    result: bool = cached(form, "nonnegative", lambda node: _by_coefficients(lower_bound(node)))
+    result: bool = cached(form, "nonnegative", lambda node: _is_plainly(node) or _by_coefficients(lower_bound(node)))
     return result
+
+
+def _is_plainly(form: Affine) -> bool:
+    """Whether ``form >= 0`` is seen term by term; most forms are of this kind, and it makes no other forms."""
+    least = form.constant
+    for monomial, coefficient in form.terms:
+        if coefficient >= 0:
+            if not all(isinstance(atom, (Index, Symbol)) for atom in monomial):
+                return False
+            continue
+        index = monomial[0] if len(monomial) == 1 else None
+        if not isinstance(index, Index) or not index.extent.is_constant or index.extent.constant < 1:
+            return False
+        least += coefficient * (index.extent.constant - 1)
+    return least >= 0
 
 
 def within(position: Affine, extent: Affine) -> bool:
     """Whether ``0 <= position < extent`` is proved."""
+    index = position.index
+    if index is not None and index.extent is extent:
+        return True
     return nonnegative(position) and nonnegative(extent - position - 1)
 
 

@@ -8,9 +8,10 @@ import threading
 import numpy as np
 import pytest
 
+from covector.codegen.contraction_pack import pack_kernel
 from covector.codegen.emit import emit
 from covector.codegen.module import Module, Unit
-from covector.codegen.target import PORTABLE
+from covector.codegen.target import PORTABLE, Target
 from covector.frontend import read_program
 from covector.ir import Program
 from covector.native import jit, objects
@@ -160,3 +161,18 @@ def test_threads_share_what_is_to_be_compiled(made: list[str], monkeypatch: pyte
 def test_an_error_of_a_thread_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="expected"):
         objects.object_codes([f"nonsense {n}" for n in range(3)], 2)
+
+
+def test_helpers_are_written_once_for_each_target() -> None:
+    def helper(target: Target) -> Unit:
+        module = Module(target)
+        name = packing(module)
+        return module.helpers[name]
+
+    assert helper(PORTABLE) is helper(PORTABLE)
+    assert helper(Target(32)).text != helper(PORTABLE).text
+
+
+def packing(module: Module) -> str:
+    """A helper that vectors are copied with."""
+    return pack_kernel(module, "float32", module.target.lanes("float32"), 1, 8)
