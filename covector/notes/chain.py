@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from covector.checker.verdict import Cause, Verdict
 from covector.errors import CovectorError
@@ -33,6 +33,7 @@ from covector.notes.chain_define import (
     states_of,
     vectors_in,
 )
+from covector.notes.chain_outcome import PAGE_SECONDS, Outcome, wall_seconds
 from covector.notes.chain_page import parts_of
 from covector.notes.chain_plain import plainly
 from covector.notes.context import CONCRETE, COTANGENTS, Context, Defined, survey
@@ -44,39 +45,9 @@ from covector.notes.read import Notes, Reading
 from covector.notes.show import show
 from covector.notes.translate import FUNCTIONS, SOFTMAXES, SUMS
 from covector.notes.translate_values import MisfitError, UnreadError, Value
-from covector.notes.verdicts import Answer, Checked
+from covector.notes.verdicts import Checked
 
 READINGS = 6
-PAGE_SECONDS, PAGE_WALL_SECONDS = 15.0, 60.0
-_ORDER: tuple[Answer, ...] = ("wrong", "not understood", "agrees", "proved")
-_BAD = {"wrong": 2, "not understood": 3}
-
-
-@dataclass
-class Outcome:
-    """What one reading of a formula gives."""
-
-    verdicts: list[Verdict] = field(default_factory=list)
-    says: list[str] = field(default_factory=list)
-
-    @property
-    def badness(self) -> int:
-        """How bad it is: 0 where nothing is wrong."""
-        return max((_BAD.get(verdict.verdict, 0) for verdict in self.verdicts), default=0)
-
-    @property
-    def answer(self) -> Answer:
-        """The answer that counts for the formula."""
-        found = {verdict.verdict for verdict in self.verdicts}
-        for answer in _ORDER:
-            if answer in found:
-                return answer
-        return "states"
-
-
-def wall_seconds(formulas: int) -> float:
-    """After how long, on however busy a machine, no further formula of a page is begun."""
-    return min(PAGE_WALL_SECONDS, 10.0 + formulas / 2)
 
 
 class Walker(ConditionReader):
@@ -150,10 +121,7 @@ class Walker(ConditionReader):
             outcome = self.attempt(one, mend=False)
             if not outcome.badness:
                 if number and outcome.verdicts:
-                    said = f"read as {show(one)[:160]}"
-                    outcome.verdicts = [
-                        replace(v, reading="; ".join(p for p in (said, v.reading) if p)) for v in outcome.verdicts
-                    ]
+                    outcome.read_as(f"read as {show(one)[:160]}")
                 return outcome
             self.restore(before)
             if kept is None or (outcome.badness, number) < kept[:2]:
@@ -170,24 +138,15 @@ class Walker(ConditionReader):
         return outcome
 
     def with_vectors(self, formula: Formula, vectors: list[str]) -> Outcome | None:
-        """The outcome where names of which the page does not say what they are stand for vectors; None where that
-        does not make the shapes fit."""
+        """The outcome where names that the page says nothing of are vectors; None where shapes do not fit even so."""
         before = self.save()
         self.context.ranks = {**self.context.ranks, **dict.fromkeys(vectors, 1)}
-        outcome = self.attempt(formula, mend=False)
-        shapes = "shapes that cannot be"
-        if not any(v.cause is not None and v.cause.name == shapes for v in outcome.verdicts):
-            said = f"{', '.join(vectors)} read as a vector"
-            if outcome.badness:
-                self.restore(before)
-                self.context.ranks = {**self.context.ranks, **dict.fromkeys(vectors, 1)}
-                outcome = self.attempt(formula)
-            outcome.verdicts = [
-                replace(v, reading="; ".join(part for part in (said, v.reading) if part)) for v in outcome.verdicts
-            ]
-            return outcome
-        self.restore(before)
-        return None
+        outcome = self.attempt(formula)
+        if any(v.cause is not None and v.cause.name == "shapes that cannot be" for v in outcome.verdicts):
+            self.restore(before)
+            return None
+        outcome.read_as(f"{', '.join(vectors)} read as a vector")
+        return outcome
 
     def save(self) -> tuple[Context, Term | None, dict[int, Conditions], Conditions | None]:
         """The state before an attempt."""

@@ -13,7 +13,7 @@ from covector.ir import Index, Read, as_affine, walk
 from covector.notes import math as m
 from covector.notes.chain_compare import Equality, compare, equal_at_points, guessed_cause, statements, verdict_of
 from covector.notes.chain_define import chain_rule
-from covector.notes.chain_page import Parts, page_edits
+from covector.notes.chain_page import Parts, dropped_factors, page_edits
 from covector.notes.chain_repairs import Edit, edits
 from covector.notes.chain_truth import right_form
 from covector.notes.context import COTANGENTS, Context
@@ -240,7 +240,8 @@ class Claims:
         written = term.snippet.text[start : term.node.span.end]
         tried = edits(written, term.node, start, letters, extents)
         if self.parts is not None:
-            tried = chain(tried, page_edits(written, term.node, start, self.parts, self.context))
+            first = dropped_factors(written, term.node, self.parts)
+            tried = chain(first, tried, page_edits(written, term.node, start, self.parts, self.context))
         for edit in self.patience.spent_on(islice(tried, MOST_EDITS)):
             if keep and edit.cause in ("wrong operand", "extra factor", "not zero"):
                 continue

@@ -11,10 +11,10 @@ from covector.notes.context import Context
 from covector.notes.formula import Statement
 from covector.notes.page import Heading, Paragraph, Prose
 from covector.notes.read import Reading
-from covector.notes.translate_names import index_name
+from covector.notes.translate_letters import index_name
 
 if TYPE_CHECKING:
-    from covector.notes.chain import Outcome
+    from covector.notes.chain_outcome import Outcome
 
 _WHEN = re.compile(r"(?:当|若|如果|when|where|if|for|case|unless)\s*$", re.IGNORECASE)
 

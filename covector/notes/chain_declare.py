@@ -20,7 +20,9 @@ NEAR = 30
 """Lines after a formula in which what it uses may be declared."""
 
 SYMMETRIC = re.compile(r"(?<!skew-)(?<!anti)\bsymmetric|(?<!反)对称", re.IGNORECASE)
-ONE_HOT = re.compile(r"\bone[- ]hot\b|独热", re.IGNORECASE)
+_IS_ONE_HOT = re.compile(r"[^.,;。，；]{0,30}(?:\bone[- ]hot\b|独热)", re.IGNORECASE)
+_ONE_HOT_BEFORE = re.compile(r"(?:\bone[- ]hot|独热)[^.,;。，；]{0,20}$", re.IGNORECASE)
+_NAMED = re.compile(r"\s*([A-Za-z]+)\s*(?:$|\\in\b|∈)")
 EINSTEIN = re.compile(r"\bEinstein|summation convention|爱因斯坦|求和约定", re.IGNORECASE)
 _IF = re.compile(r"\b(?:if|when|for|assuming|suppose)\b|若|如果|当|假设", re.IGNORECASE)
 
@@ -66,12 +68,35 @@ def _end(notes: Notes, reading: Reading) -> int:
 
 def symmetric_names(notes: Notes, reading: Reading) -> set[str]:
     """The matrices that are said to be symmetric: for good, or by an "if" in the paragraph of a formula."""
-    return _said_to_be(SYMMETRIC, notes, reading)
+    found: set[str] = set()
+    for block in notes.page.blocks:
+        if not isinstance(block, Paragraph) or block.line > reading.snippet.line:
+            continue
+        words = "".join(piece.text for piece in block.pieces if isinstance(piece, Prose))
+        if not SYMMETRIC.search(words) or (_IF.search(words) and block is not reading.block):
+            continue
+        for one, other in pairwise(block.pieces):
+            for name, prose in ((one, other), (other, one)):
+                if isinstance(name, Snippet) and isinstance(prose, Prose) and SYMMETRIC.search(prose.text):
+                    found |= {name.text.strip()} if name.text.strip().isalpha() else set()
+    return found
 
 
 def one_hot_names(notes: Notes, reading: Reading) -> set[str]:
     """The tensors that are said to be one-hot: their last axis has the sum 1."""
-    return _said_to_be(ONE_HOT, notes, reading)
+    found: set[str] = set()
+    for block in notes.page.blocks:
+        if not isinstance(block, Paragraph) or block.line > reading.snippet.line:
+            continue
+        for one, other in pairwise(block.pieces):
+            if isinstance(one, Snippet) and isinstance(other, Prose) and _IS_ONE_HOT.match(other.text):
+                named = _NAMED.match(one.text)
+            elif isinstance(one, Prose) and isinstance(other, Snippet) and _ONE_HOT_BEFORE.search(one.text):
+                named = _NAMED.match(other.text)
+            else:
+                continue
+            found |= {named.group(1)} if named else set()
+    return found
 
 
 def implies_sums(notes: Notes) -> bool:
@@ -87,22 +112,6 @@ def implies_sums(notes: Notes) -> bool:
         and implied_sums(s.terms[0], s.terms[1])
         for s in statements
     )
-
-
-def _said_to_be(what: re.Pattern[str], notes: Notes, reading: Reading) -> set[str]:
-    """The names beside which the words of a page say something."""
-    found: set[str] = set()
-    for block in notes.page.blocks:
-        if not isinstance(block, Paragraph) or block.line > reading.snippet.line:
-            continue
-        words = "".join(piece.text for piece in block.pieces if isinstance(piece, Prose))
-        if not what.search(words) or (_IF.search(words) and block is not reading.block):
-            continue
-        for one, other in pairwise(block.pieces):
-            for name, prose in ((one, other), (other, one)):
-                if isinstance(name, Snippet) and isinstance(prose, Prose) and what.search(prose.text):
-                    found |= {name.text.strip()} if name.text.strip().isalpha() else set()
-    return found
 
 
 def own_extent(notes: Notes, reading: Reading, statement: Statement, own: m.Math) -> Verdict:

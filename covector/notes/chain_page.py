@@ -73,7 +73,6 @@ def _commonest(found: Counter[T]) -> tuple[T, ...]:
 def page_edits(text: str, node: m.Math, offset: int, parts: Parts, context: Context) -> Iterator[Edit]:
     """Texts that differ from ``text`` by one change, made with parts of the page."""
     yield Edit("0", "not zero", "this is 0 here")
-    yield from _times(text, node, parts)
     yield from _differences(text, node, offset, parts)
     yield from _powers(text, node, offset)
     yield from _tensors(text, node, offset, parts, context)
@@ -159,7 +158,7 @@ def _factors(text: str, node: m.Math, offset: int, parts: Parts) -> Iterator[Edi
                     yield Edit(f"{text[:start]}{factor}{text[end:]}", "another factor", sentence)
 
 
-def _times(text: str, node: m.Math, parts: Parts) -> Iterator[Edit]:
+def dropped_factors(text: str, node: m.Math, parts: Parts) -> Iterator[Edit]:
     """A factor that the page has elsewhere, before the whole: what is dropped most often."""
     whole = f"\\left({text}\\right)" if isinstance(node, (m.Sum, m.Negative)) else text
     for factor in parts.factors:

@@ -14,11 +14,12 @@ from covector.notes import math as m
 from covector.notes.context import Context
 from covector.notes.show import show
 from covector.notes.translate_cases import CaseReader
-from covector.notes.translate_derivatives import SEED, Derivatives
-from covector.notes.translate_names import index_name
+from covector.notes.translate_derivatives import SEED
+from covector.notes.translate_differentials import Differentials
+from covector.notes.translate_known import softmax, trace
+from covector.notes.translate_letters import index_name
 from covector.notes.translate_values import (
     MisfitError,
-    Positions,
     UnreadError,
     Value,
     constant,
@@ -32,7 +33,6 @@ from covector.notes.translate_values import (
     power_of,
     stretched,
     sum_of_all,
-    summed,
     transposed,
 )
 from covector.ops import SCALARS
@@ -50,7 +50,7 @@ SOFTMAXES = ("softmax", "Softmax", "\\operatorname{softmax}")
 SUMS = ("np.sum", "sum", "torch.sum", "\\operatorname{sum}")
 
 
-class Translator(CaseReader, Derivatives):
+class Translator(CaseReader, Differentials):
     """Reads trees in a context. ``held`` are names that stand for themselves, whatever defines them."""
 
     def __init__(self, context: Context, condition: dict[str, str] | None = None, layout: str = "") -> None:
@@ -300,31 +300,13 @@ class Translator(CaseReader, Derivatives):
             operand = self.value(node.arguments[0])
             return elementwise(self.extents, node, [operand], lambda x: Apply(function, (x,)), name)
         if name in TRACES and name not in self.context.defined and len(node.arguments) == 1:
-            return self.trace(node, self.value(node.arguments[0]))
+            return trace(self.extents, node, self.value(node.arguments[0]))
         if name in SOFTMAXES and name not in self.context.defined and len(node.arguments) == 1:
-            return self.softmax(node, self.value(node.arguments[0]))
+            operand = self.value(node.arguments[0])
+            if len(operand.shape) > 1:
+                self.note("softmax is read as that of each row")
+            return softmax(self.extents, node, operand)
         return self.called(node, name)
-
-    def softmax(self, node: m.Math, value: Value) -> Value:
-        """The softmax of a vector, and of each row of a matrix."""
-        if not value.shape:
-            raise UnreadError("the softmax of a number is not understood: what is its shape?", node.span)
-        if len(value.shape) > 1:
-            self.note("softmax is read as that of each row")
-        exp = SCALARS["exp"]
-        before, last = value.shape[:-1], value.shape[-1]
-
-        def at(positions: Positions) -> Expr:
-            total = summed(self.extents, last, lambda k: Apply(exp, (value.at((*positions[: len(before)], k)),)))
-            return divide(Apply(exp, (value.at(positions),)), total)
-
-        return Value(value.shape, at)
-
-    def trace(self, node: m.Math, matrix: Value) -> Value:
-        """The sum of the diagonal."""
-        if len(matrix.shape) != 2 or not self.extents.unify(*matrix.shape):
-            raise MisfitError("only a square matrix has a trace", node.span)
-        return constant(summed(self.extents, matrix.shape[0], lambda k: matrix.at((k, k))))
 
     def summed_call(self, node: m.Apply) -> Value:
         """``np.sum(x, axis=0)``."""

@@ -6,7 +6,8 @@ from covector.calculus.build import ZERO
 from covector.ir import Apply, Expr, Select
 from covector.notes import math as m
 from covector.notes.show import show
-from covector.notes.translate_names import Names, index_name
+from covector.notes.translate_letters import index_name
+from covector.notes.translate_names import Names
 from covector.notes.translate_values import UnreadError, Value, constant, elementwise
 from covector.ops import SCALARS
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from covector.calculus.build import ONE, add, equal, mul, number
 from covector.errors import CovectorError, nearest
-from covector.ir import Affine, Apply, Expr, Index, Input, Read, Symbol, as_affine
+from covector.ir import Affine, Apply, Index, Input, Read, Symbol, as_affine
 from covector.ir.affine import free
 from covector.ir.walk import rename_bound, substitute
 from covector.notes import math as m
@@ -14,6 +14,8 @@ from covector.notes.context import COTANGENTS, Context, Defined
 from covector.notes.show import show
 from covector.notes.squares import SQUARE
 from covector.notes.translate_given import given
+from covector.notes.translate_known import normalised
+from covector.notes.translate_letters import index_name, is_numbered, names_in
 from covector.notes.translate_values import (
     Extents,
     MisfitError,
@@ -21,11 +23,9 @@ from covector.notes.translate_values import (
     UnreadError,
     Value,
     constant,
-    divide,
     entries,
     is_one,
     squeezed,
-    summed,
 )
 from covector.ops import SCALARS
 
@@ -40,21 +40,6 @@ class TypoError(MisfitError):
 
 class ClashError(MisfitError):
     """An index that runs over one extent, where another axis wants another."""
-
-
-def index_name(node: m.Math) -> str:
-    """The name of an index, however it is written: ``N_i`` is one."""
-    return "_".join(part for part in show(node).replace("]", "").replace(" ", "").split("[") if part)
-
-
-def is_numbered(found: Defined) -> bool:
-    """Whether a definition is that of one entry."""
-    return found.indices is not None and any(isinstance(p, m.Number) for p in found.indices)
-
-
-def names_in(body: m.Math, name: str) -> bool:
-    """Whether a tree has a name."""
-    return any(isinstance(node, m.Name) and node.name == name for node in m.walk(body))
 
 
 class Names:
@@ -180,26 +165,11 @@ class Names:
         shape = self.shape_of(name)
         tensor = Input(name, shape, "float64")
         if name in self.context.normalised and shape and name not in self.held:
-            return self.normalised(tensor, self.context.normalised[name])
+            return normalised(self.extents, tensor, self.context.normalised[name])
         if name in self.context.symmetric and len(shape) == 2 and name not in self.held:
             half = number(Fraction(1, 2))
             return Value(shape, lambda at: mul(half, add(Read(tensor, at), Read(tensor, at[::-1]))))
         return Value(shape, lambda at: Read(tensor, at))
-
-    def normalised(self, tensor: Input, axis: int) -> Value:
-        """A tensor with the sum 1 along an axis, made of one that may be anything: ``y - mean(y) + 1/n``."""
-        shape = tensor.shape
-        axis %= len(shape)
-        size = shape[axis]
-
-        def at(positions: Positions) -> Expr:
-            def other(k: Affine) -> Expr:
-                return Read(tensor, (*positions[:axis], k, *positions[axis + 1 :]))
-
-            rest = add(ONE, mul(number(Fraction(-1)), summed(self.extents, size, other)))
-            return add(Read(tensor, positions), divide(rest, size))
-
-        return Value(shape, at)
 
     def has_axes(self, node: m.Math) -> bool:
         """Whether a term is a name that the page knows to have axes."""
