@@ -14,6 +14,7 @@ from covector.errors import CovectorError, ShapeError
 from covector.tensors import random
 from covector.tensors.backward import no_grad
 from covector.tensors.creation import asarray, eye, full
+from covector.tensors.node import STATE
 from covector.tensors.tensor import Tensor
 
 _GAINS = {
@@ -147,6 +148,10 @@ def _fan(tensor: Tensor, mode: str) -> int:
 
 
 def _set(tensor: Tensor, values: Tensor) -> Tensor:
+    """Let a tensor hold values that nobody else holds; those that are there already are not copied."""
+    if values._node.entry is None and STATE.trace is None:
+        tensor.data = values
+        return tensor
     with no_grad():
         tensor.copy_(values)
     return tensor

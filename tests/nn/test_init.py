@@ -12,8 +12,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import covector as cv  # noqa: E402 (after the skip)
-from covector import nn  # noqa: E402
+from covector import nn, optim  # noqa: E402
 from covector.errors import CovectorError, ShapeError  # noqa: E402
+from covector.tensors import programs  # noqa: E402
 
 SHAPE = (64, 32, 3, 3)
 INITIALISERS: dict[str, Callable[[Any, Any], Any]] = {
@@ -101,3 +102,39 @@ def test_mistakes_are_named() -> None:
         nn.init.kaiming_uniform_(cv.empty(3))
     with pytest.raises(CovectorError, match="no mode 'fan'"):
         nn.init.kaiming_normal_(cv.empty(3, 3), mode="fan")
+
+
+def test_what_is_set_stays_what_it_was() -> None:
+    """The same parameter, which learns, and whose memory is its own."""
+    weight = nn.Parameter(np.zeros((3, 3), "float32"))
+    result = nn.init.eye_(weight)
+    assert result is weight
+    assert weight.requires_grad
+    (weight * 2).sum().backward()
+    np.testing.assert_array_equal(weight.grad.numpy(), np.full((3, 3), 2))
+    other = weight.detach().clone()
+    nn.init.constant_(weight, 5)
+    np.testing.assert_array_equal(other.numpy(), np.eye(3))
+
+
+def test_initialising_in_a_traced_function_draws_in_each_call() -> None:
+    weight = cv.zeros(4)
+    draw = cv.jit(lambda: nn.init.uniform_(weight).sum())
+    assert float(draw()) != float(draw())
+
+
+@pytest.mark.parametrize("make", [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop])
+def test_a_loop_of_training_compiles_one_program(make: Any) -> None:
+    model = nn.Sequential(nn.Linear(7, 11), nn.ReLU(), nn.Linear(11, 3))
+    optimizer, images = make(model.parameters(), lr=0.01), cv.ones(5, 7)
+    labels, counts = cv.tensor(np.arange(5) % 3), []
+    for _ in range(4):
+        before = programs.compiled_count
+        loss = nn.functional.cross_entropy(model(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loss.item()
+        counts.append(programs.compiled_count - before)
+    assert counts[0] <= 2
+    assert counts[1:] == [0, 0, 0]
