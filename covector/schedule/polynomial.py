@@ -12,10 +12,11 @@ from functools import reduce
 import numpy as np
 
 from covector.calculus.build import add, mul, power
-from covector.ir import Affine, Apply, Compute, Expr, Literal, Read, is_float, substitute
+from covector.ir import Affine, Apply, Compute, Expr, Literal, Read, Tensor, is_float, substitute
 from covector.ir.affine import order
 from covector.ir.element import dtype
 from covector.ir.node import cached
+from covector.ir.tensor import read_tensors
 from covector.schedule.statements import depends_on_data, has_reduction
 from covector.schedule.views import reads_inside
 
@@ -25,6 +26,9 @@ Polynomial = dict[Monomial, float]
 
 MOST_TERMS = 12
 MOST_POWER = 4
+MOST_LEVELS = 4
+"""How many pointwise statements, each of which reads the next, are written out."""
+
 CONSTANT: Monomial = frozenset()
 
 
@@ -73,12 +77,24 @@ def number_of(expr: Expr) -> float | None:
 def written_out(read: Read) -> Expr | None:
     """What a read of a pointwise statement reads; None where the statement is none, or may be read outside."""
     tensor = read.tensor
-    if not isinstance(tensor, Compute) or has_reduction(tensor.body) or dtype(tensor.body) != tensor.dtype:
+    if not isinstance(tensor, Compute) or not _is_pointwise(tensor) or dtype(tensor.body) != tensor.dtype:
+        return None
+    if cached(tensor, "deep", lambda statement: _is_deep(statement, MOST_LEVELS)):
         return None
     if depends_on_data(read) or depends_on_data(tensor.body) or not reads_inside(tensor, read.positions):
         return None
     result: Expr = substitute(tensor.body, dict(zip(tensor.indices, read.positions, strict=True)))
     return result
+
+
+def _is_pointwise(tensor: Tensor) -> bool:
+    return isinstance(tensor, Compute) and not has_reduction(tensor.body)
+
+
+def _is_deep(statement: Compute, levels: int) -> bool:
+    """Whether more pointwise statements than a number of levels read one another below one."""
+    below = (tensor for tensor in read_tensors(statement) if isinstance(tensor, Compute) and _is_pointwise(tensor))
+    return levels == 0 or any(_is_deep(tensor, levels - 1) for tensor in below)
 
 
 def _polynomial(expr: Expr) -> Polynomial:

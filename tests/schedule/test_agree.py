@@ -82,3 +82,9 @@ def test_polynomials_that_are_equal_have_one_writing() -> None:
     first, second = (node.arguments[0] for node in applied)
     assert first is not second
     assert normal(polynomial(first)) is normal(polynomial(second))
+
+
+def test_a_long_chain_of_statements_is_planned() -> None:
+    lines = [f"x{n}[i] = x{n - 1}[i]*{n}/{n + 1} + 1/{n}" for n in range(1, 400)]
+    program = with_gradients("\n".join(["x0: 8", *lines, "y[i] = exp(x399[i])"]))
+    assert compile_program(program).reason == ""
