@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from covector.codegen.builder import Builder, Number, Value, Variable
+from covector.codegen.known import Known
 from covector.codegen.layout import Layout
 from covector.codegen.memory import Memory
 from covector.codegen.scalars import SCALAR_CODE
@@ -61,7 +62,7 @@ class Expressions:
         self.mask: Value | None = None
         self.strict = False
         self.active: list[Value] = []
-        self.known: dict[tuple[Node, tuple[str, ...]], Value] = {}
+        self.known = Known()
         self._lane = _EVERY_LANE
 
     # Element expressions
@@ -72,7 +73,7 @@ class Expressions:
         key = (expr, activity)
         found = self.known.get(key)
         if found is None:
-            found = self.known[key] = _VALUES[type(expr)](self, expr)
+            found = self.known.add(key, _VALUES[type(expr)](self, expr))
         return found
 
     def value_as(self, expr: Expr, wanted: str) -> Value:
@@ -174,9 +175,7 @@ class Expressions:
     def integer(self, form: Affine) -> Value:
         """The value of an integer expression."""
         key = (form, self._lane)
-        if key not in self.known:
-            self.known[key] = self._integer(form)
-        return self.known[key]
+        return self.known.get(key) or self.known.add(key, self._integer(form))
 
     def _integer(self, form: Affine) -> Value:
         moves = slope(form, self.vector) if self.vector is not None and self._lane is _EVERY_LANE else None
@@ -213,10 +212,11 @@ class Expressions:
 
     def _floor(self, top: Affine, bottom: Affine) -> Value:
         key = (Floor(top, bottom), self._lane)
-        if key not in self.known:
+        found = self.known.get(key)
+        if found is None:
             numerator, denominator = self.integer(top), self.integer(bottom)
-            self.known[key] = self.builder.floor_division(numerator, denominator, nonnegative(top))
-        return self.known[key]
+            found = self.known.add(key, self.builder.floor_division(numerator, denominator, nonnegative(top)))
+        return found
 
     # Reads
 
@@ -281,18 +281,12 @@ class Expressions:
     @contextmanager
     def scope(self, written: AbstractSet[Tensor]) -> Iterator[None]:
         """A part that may run any number of times and writes some tensors."""
-        before = self.known
-        self.known = {key: value for key, value in before.items() if not reads(key[0]) & written}
-        kept = dict(self.known)
-        try:
+        with self.known.scope(written):
             yield
-        finally:
-            self.known = kept
 
     def forget(self, written: Tensor) -> None:
         """A tensor has other values from here on."""
-        for key in [key for key in self.known if written in reads(key[0])]:
-            del self.known[key]
+        self.known.forget(written)
 
 
 def _all(first: Value | None, second: Value | None) -> Value | None:
@@ -308,14 +302,6 @@ def is_within(position: Affine, extent: Affine) -> bool:
         isinstance(atom, Floor) and atom.denominator is extent and position is atom.numerator - extent * atom
         for atom in atoms(position)
     )
-
-
-def reads(node: Node) -> frozenset[Tensor]:
-    """The tensors that an expression reads."""
-    result: frozenset[Tensor] = cached(
-        node, "read_tensors", lambda n: frozenset(part.tensor for part in walk(n) if isinstance(part, Read))
-    )
-    return result
 
 
 def looks_up(node: Node) -> bool:

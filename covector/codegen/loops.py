@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from covector.codegen.builder import Builder, Value, Variable
-from covector.codegen.expressions import Expressions, looks_up, number_of, reads
+from covector.codegen.expressions import Expressions, looks_up, number_of
+from covector.codegen.known import reads
 from covector.codegen.layout import Layout, loops_of, steps_of
 from covector.codegen.memory import Memory
 from covector.codegen.product_calls import Share, call_product

@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 LIMIT = 1 << 26
-"""Bytes that all files together may have; beyond them the oldest are removed.
+"""Bytes that all files together may have, about; beyond them the oldest are removed."""
 
-A process looks when it first writes, and counts from then on.
-"""
+PARTS = 256
+"""Directories that the files are spread over by their names, so that one can be looked through in no time."""
 
 _MAGIC = b"covector object 1\n"
 _DIGEST = hashlib.sha256().digest_size
@@ -45,16 +45,15 @@ class Cache:
 
     def __init__(self, directory: Path | None = None, limit: int = LIMIT) -> None:
         self.limit = limit
-        self._size: int | None = None
         self.directory: Path | None = None
         with contextlib.suppress(OSError, RuntimeError):
             self.directory = _private(directory or default_directory())
 
     def get(self, key: str) -> bytes | None:
         """The code of a key, or None where there is none that is whole."""
-        if self.directory is None:
+        path = self.path(key)
+        if path is None:
             return None
-        path = self.directory / key
         try:
             content = path.read_bytes()
         except OSError:
@@ -72,45 +71,49 @@ class Cache:
         self.put_all({key: code})
 
     def put_all(self, codes: Mapping[str, bytes]) -> None:
-        """Keep the code of each key."""
-        if self.directory is None or not codes:
-            return
+        """Keep the code of each key; of one key's directory, the oldest are removed where it has too many."""
         with contextlib.suppress(OSError):
+            path = None
             for key, code in codes.items():
-                content = _MAGIC + hashlib.sha256(code).digest() + code
-                self._write(self.directory, key, content)
-                self._size = None if self._size is None else self._size + len(content)
-            if self._size is None or self._size > self.limit:
-                self._size = self._shrink(self.directory)
+                path = self.path(key)
+                if path is None:
+                    return
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                self._write(path, _MAGIC + hashlib.sha256(code).digest() + code)
+            if path is not None:
+                _shrink(path.parent, self.limit // PARTS)
 
-    def _write(self, directory: Path, key: str, content: bytes) -> None:
-        handle, name = tempfile.mkstemp(prefix=".", dir=directory)
+    def path(self, key: str) -> Path | None:
+        """The file of a key, or None where nothing can be kept."""
+        return None if self.directory is None else self.directory / key[:2] / key[2:]
+
+    @staticmethod
+    def _write(path: Path, content: bytes) -> None:
+        handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
-            os.replace(name, directory / key)
+            os.replace(name, path)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(name)
             raise
 
-    def _shrink(self, directory: Path) -> int:
-        """Remove the oldest files where all are beyond the limit, and a quarter more; how many bytes are left."""
-        found = []
-        for entry in os.scandir(directory):
-            with contextlib.suppress(OSError):
-                status = entry.stat(follow_symlinks=False)
-                found.append((status.st_mtime, status.st_size, entry.path))
-        total = sum(size for _, size, _ in found)
-        if total <= self.limit:
-            return total
-        for _, size, path in sorted(found):
-            if total <= self.limit * 3 // 4:
-                break
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-            total -= size
-        return total
+
+def _shrink(directory: Path, limit: int) -> None:
+    """Remove the oldest files until the rest is within the limit."""
+    found = []
+    for entry in os.scandir(directory):
+        with contextlib.suppress(OSError):
+            status = entry.stat(follow_symlinks=False)
+            found.append((status.st_mtime, status.st_size, entry.path))
+    total = sum(size for _, size, _ in found)
+    for _, size, path in sorted(found):
+        if total <= limit:
+            return
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        total -= size
 
 
 def _private(directory: Path) -> Path | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from covector.ir import Index, as_affine
+from covector.ir import Index, Tensor, as_affine
 from covector.schedule.plan import Loop, Step
 from covector.schedule.scan import apart, nested
 from covector.schedule.unit import Unit
@@ -87,25 +87,23 @@ def _depth(unit: Unit, index: Index) -> float:
 def groups(units: Iterable[Unit]) -> list[Group]:
     """The units in groups, in an order in which each can run."""
     found: list[Group] = []
-    where: dict[Unit, int] = {}
+    made: dict[Tensor, int] = {}
+    read: dict[Tensor, int] = {}
     for unit in units:
-        first = max((place for other, place in where.items() if comes_after(unit, other)), default=0)
+        tensors = {part.tensor for part in unit.reads}
+        # It must not run before what it reads is made, nor before what it overwrites is read.
+        first = max((made.get(tensor, 0) for tensor in tensors), default=0)
+        if unit.overwritten is not None:
+            first = max(first, read.get(unit.overwritten, 0))
         for place in range(first, len(found)):
             if unit.left and found[place].accepts(unit):
                 break
         else:
             place = len(found)
             found.append(Group(unit))
-        where[unit] = place
+        made[unit.nest.target] = max(place, made.get(unit.nest.target, 0))
+        read |= {tensor: max(place, read.get(tensor, 0)) for tensor in tensors}
     return found
-
-
-def comes_after(unit: Unit, other: Unit) -> bool:
-    """Whether a unit must not run before another one that was before it."""
-    reads = {read.tensor for read in unit.reads}
-    return other.nest.target in reads or (
-        unit.overwritten is not None and any(read.tensor is unit.overwritten for read in other.reads)
-    )
 
 
 def loops(units: Sequence[Unit], around: frozenset[Index] = frozenset()) -> tuple[Step, ...]:

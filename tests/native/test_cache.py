@@ -12,7 +12,7 @@ import pytest
 
 from covector.frontend import read_program
 from covector.native import jit
-from covector.native.cache import Cache, default_directory, key_of
+from covector.native.cache import PARTS, Cache, default_directory, key_of
 from covector.native.engine import compile_program
 
 KEY = key_of("text")
@@ -45,17 +45,18 @@ def test_the_directory_follows_the_standard(monkeypatch: pytest.MonkeyPatch, tmp
 def test_a_broken_file_is_ignored_and_removed(tmp_path: Path, broken: bytes) -> None:
     cache = Cache(tmp_path)
     cache.put(KEY, b"code")
-    (tmp_path / KEY).write_bytes(broken)
+    path = file_of(cache, KEY)
+    path.write_bytes(broken)
     assert cache.get(KEY) is None
-    assert not (tmp_path / KEY).exists()
+    assert not path.exists()
 
 
 def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     cache.put(KEY, b"code")
-    content = bytearray((tmp_path / KEY).read_bytes())
+    content = bytearray(file_of(cache, KEY).read_bytes())
     content[-1] ^= 1
-    (tmp_path / KEY).write_bytes(bytes(content))
+    file_of(cache, KEY).write_bytes(bytes(content))
     assert cache.get(KEY) is None
 
 
@@ -74,7 +75,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "replace", full)
     cache.put(KEY, b"code")
-    assert list(tmp_path.iterdir()) == []
+    assert files(tmp_path) == []
 
 
 def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,18 +87,34 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         cache.put(KEY, b"code")
-    assert list(tmp_path.iterdir()) == []
+    assert files(tmp_path) == []
 
 
 def test_the_oldest_files_go_first(tmp_path: Path) -> None:
-    cache = Cache(tmp_path, limit=1000)
-    for number in range(5):
-        cache.put(key_of(str(number)), bytes(300))
-        os.utime(tmp_path / key_of(str(number)), (number, number))
-    cache.put(KEY, bytes(300))
-    assert cache.get(KEY) is not None
-    assert cache.get(key_of("0")) is None
-    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 1000
+    cache = Cache(tmp_path, limit=1000 * PARTS)
+    keys = [f"00{number}" for number in range(6)]
+    for number, key in enumerate(keys[:5]):
+        cache.put(key, bytes(300))
+        os.utime(file_of(cache, key), (number, number))
+    cache.put("11", bytes(300))
+    cache.put(keys[5], bytes(300))
+    assert cache.get("11") is not None
+    assert cache.get(keys[5]) is not None
+    assert cache.get(keys[0]) is None
+    assert sum(path.stat().st_size for path in files(tmp_path / "00")) <= 1000
+
+
+def file_of(cache: Cache, key: str) -> Path:
+    """The file of a key, which is there."""
+    path = cache.path(key)
+    assert path is not None
+    assert path.exists()
+    return path
+
+
+def files(directory: Path) -> list[Path]:
+    """All files of a cache."""
+    return [path for path in directory.rglob("*") if path.is_file()]
 
 
 def write_often(directory: str) -> bool:
@@ -114,7 +131,7 @@ def write_often(directory: str) -> bool:
 def test_many_processes_may_write_at_once(tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         assert all(pool.map(write_often, [str(tmp_path)] * 3))
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert not [path for path in files(tmp_path) if path.name.startswith(".")]
 
 
 def test_a_program_is_compiled_once(own_cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
