@@ -7,11 +7,20 @@ tangent and cotangent the calculus derives, and whose batch is one more index.
 
 from covector.tensors.functional import grad, value_and_grad
 from covector.tensors.jit import jit
+from covector.transforms.agreement import RuleWarning
+from covector.transforms.checkpoint import checkpoint
+from covector.transforms.control import cond, scan, while_loop
+from covector.transforms.custom import custom_jvp, custom_vjp, stop_gradient
 from covector.transforms.directional import jvp, linearize, vjp
 from covector.transforms.jacobian import hessian, hvp, jacfwd, jacrev
 from covector.transforms.vmap import vmap
 
 __all__ = [
+    "RuleWarning",
+    "checkpoint",
+    "cond",
+    "custom_jvp",
+    "custom_vjp",
     "grad",
     "hessian",
     "hvp",
@@ -20,7 +29,10 @@ __all__ = [
     "jit",
     "jvp",
     "linearize",
+    "scan",
+    "stop_gradient",
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]

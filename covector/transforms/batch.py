@@ -6,72 +6,32 @@ called again, in order, on forms with one more index. What does not depend on th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NoReturn, Self
-
-from covector.errors import BudgetError, JitError, TransformError
+from covector.errors import BudgetError, TransformError
 from covector.run.reference import MEMORY_LIMIT
 from covector.tensors.dtypes import Kind, kind_of
 from covector.tensors.node import ABSENT, STATE, Node, leaf
 from covector.tensors.random import Draw
 from covector.tensors.tensor import Tensor
 from covector.transforms.forms import batched_at
+from covector.transforms.inside import Inside
 
 RANDOMNESS = ("error", "different", "same")
 
 
-class Batch:
-    """What is done while a function is called for one example; it takes the place of a trace, in a trace if need be."""
+class Batch(Inside):
+    """What a function does for one example; ``mapped`` says for what differs between examples what it is for all."""
 
     def __init__(self, name: str, size: int, randomness: str) -> None:
-        self.name, self.size, self.randomness = name, size, randomness
-        self.outer: Any = STATE.trace
-        self.guards: list[Any] = [] if self.outer is None else self.outer.guards
-        self.inside: set[Node] = set()
-        self.calls: list[Node] = []
+        super().__init__("vmap", name)
+        self.size, self.randomness = size, randomness
         self.mapped: dict[Node, Node] = {}
-        self.updated: dict[int, tuple[Tensor, Node, bool]] = {}
-        self.gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
 
-    def stand_in(self, whole: Tensor) -> Tensor:
+    def example(self, whole: Tensor) -> Tensor:
         """What the function is given for one example of a batch, which has it along its first axis."""
         kind = whole._node.kind
-        made = Tensor(leaf(kind_of(kind.shape[1:], kind.dtype), ABSENT))
+        made = self.stand_in(kind_of(kind.shape[1:], kind.dtype), whole.requires_grad)
         self.mapped[made._node] = whole._node
-        return made.requires_grad_() if whole.requires_grad else made
-
-    def note(self, tensors: Sequence[Any]) -> None:
-        """Tell the trace around which tensors were read."""
-        if self.outer is not None:
-            self.outer.note([t for t in tensors if isinstance(t, Tensor) and t._node not in self.inside])
-
-    def note_update(self, tensor: Tensor) -> None:
-        """Remember a tensor that is about to hold a new value."""
-        self.updated.setdefault(id(tensor), (tensor, tensor._node, tensor.requires_grad_flag))
-
-    def note_grad(self, tensor: Tensor) -> None:
-        """Remember a gradient that is about to be set."""
-        self.gradients.setdefault(id(tensor), (tensor, tensor._grad))
-
-    def refuse_look(self) -> NoReturn:
-        """Raise `JitError`: while one example stands for all, there is no value to look at."""
-        raise JitError(
-            f"{self.name} looks at the value of a tensor while vmap maps it over a batch",
-            hint="what depends on values cannot choose between programs: use where(condition, a, b), or take the look "
-            "(item(), bool(), numpy(), print, a mask) out of the function",
-        )
-
-    def __enter__(self) -> Self:
-        here = STATE.here
-        self._before = here.pending, here.entries
-        here.pending, here.entries, here.trace = [], {}, self
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        here = STATE.here
-        self.calls = here.pending
-        here.pending, here.entries = self._before
-        here.trace = self.outer
+        return made
 
     def extend(self) -> None:
         """Call for the whole batch what was called for one example."""
@@ -120,30 +80,18 @@ class Batch:
             )
 
     def _settle_updates(self) -> None:
-        """Tell the trace around what was written outside; raise where that is the value of an example."""
-        own = self.inside.union(self.calls)
-        for tensor, before, flag in self.updated.values():
-            if before not in own:
-                after, new_flag = tensor._node, tensor.requires_grad_flag
-                tensor._node, tensor.requires_grad_flag = before, flag
-                self._check_written(tensor, after)
-                if self.outer is not None:
-                    self.outer.note_update(tensor)
-                tensor._node, tensor.requires_grad_flag = after, new_flag
-        for tensor, gradient in self.gradients.values():
-            if tensor._node not in own and tensor._node not in self.mapped:
-                new, tensor._grad = tensor._grad, gradient
-                if new is not None:
-                    self._check_written(tensor, new._node)
-                tensor.grad = new
-
-    def _check_written(self, tensor: Tensor, written: Node) -> None:
-        if written in self.mapped:
-            raise TransformError(
-                f"vmap: {self.name} writes a value of each example to a tensor of shape {list(tensor.shape)} that it "
-                f"was given or found outside",
-                hint="return the value instead: y = x + 1 makes a new tensor, where x += 1 writes to x",
-            )
+        """What was written elsewhere stays so, unless it is the value of an example."""
+        for tensor, node in self.written():
+            if node in self.mapped:
+                self.refuse_written(tensor)
+            if self.outer is not None:
+                self.outer.note_update(tensor)
+            tensor._node = node
+        for tensor, gradient in self.given_gradients():
+            if tensor._node not in self.mapped:
+                if gradient is not None and gradient._node in self.mapped:
+                    self.refuse_written(tensor)
+                tensor.grad = gradient
 
     def whole(self, tensor: Tensor) -> Tensor | None:
         """A result for the whole batch, along its first axis; None where it is the same for every example."""

@@ -7,6 +7,8 @@ once and kept, so transforms of transforms need nothing of their own.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -58,6 +60,20 @@ class Tangent:
     arguments: tuple[int, ...]
 
 
+class RuledForm(Form, ABC):
+    """A form that knows its tangent and its batch; other forms have those that follow from their program."""
+
+    __slots__ = ()
+
+    def tangent(self, output: int, mask: int) -> TangentForm | None:
+        """The tangent of an output from those of the arguments in ``mask``; None where it is zero."""
+        return derived_tangent(self, output, mask)
+
+    @abstractmethod
+    def batched(self, mask: int, symbol: Symbol) -> Form:
+        """The form on a batch of a size that a symbol says."""
+
+
 @lru_cache(maxsize=MOST_FORMS)
 def tangent_at(entry: Entry, output: int, mask: int) -> Tangent | None:
     """The tangent of an output of a form at given sizes; None where it is zero."""
@@ -68,17 +84,22 @@ def tangent_at(entry: Entry, output: int, mask: int) -> Tangent | None:
 @lru_cache(maxsize=MOST_FORMS)
 def tangent_form(form: Form, output: int, mask: int) -> TangentForm | None:
     """The form that gives the tangent of an output from those of the arguments in ``mask``; None where it is zero."""
+    return form.tangent(output, mask) if isinstance(form, RuledForm) else derived_tangent(form, output, mask)
+
+
+def derived_tangent(form: Form, output: int, mask: int) -> TangentForm | None:
+    """The tangent that follows from the program of a form."""
     program = program_of(form.program.outputs[output : output + 1], form.program.inputs)
     names = set(program.tensors()) | {name for tensor in program.tensors().values() for name in _extents(tensor)}
     seeds: dict[Input, Input] = {
-        given: Input(_unused(f"{given.name}_t", names), given.shape, given.dtype)
+        given: Input(unused(f"{given.name}_t", names), given.shape, given.dtype)
         for place, given in enumerate(program.inputs)
         if mask >> place & 1
     }
-    found = _Tangents(program, dict(seeds), names).run()
+    found = _Tangents(program, seeds, names).run()
     if found is None:
         return None
-    known = Input(_unused("y", names), program.output.shape, program.output.dtype)
+    known = Input(unused("y", names), program.output.shape, program.output.dtype)
     derived = _reading(found, program.output, known)
     count = len(program.inputs)
     places: dict[Tensor, int] = {tensor: place for place, tensor in enumerate(program.inputs)}
@@ -92,9 +113,10 @@ def tangent_form(form: Form, output: int, mask: int) -> TangentForm | None:
 class _Tangents:
     """The tangents of the statements of a program, as they are found."""
 
-    def __init__(self, program: Program, seeds: dict[Tensor, Tensor], names: set[str]) -> None:
+    def __init__(self, program: Program, seeds: Mapping[Input, Input], names: set[str]) -> None:
         self.program, self.names = program, names
-        self.tangents = seeds
+        self.tangents: dict[Tensor, Tensor] = {}
+        self.tangents.update(seeds)
         self.tidy = Tidy(program)
 
     def run(self) -> Compute | None:
@@ -112,7 +134,7 @@ class _Tangents:
         body = self.tidy.finish(derivative(statement.body, self.of_read))
         if body is ZERO:
             return
-        name = _unused(f"{statement.name}_t", self.names)
+        name = unused(f"{statement.name}_t", self.names)
         made = Compute(name, statement.indices, unshadowed(body, statement.indices), statement.dtype)
         guards = (guard for guard in guards_of(made.body) if not is_integer_condition(guard.condition))
         self.tidy.recogniser.held[made] = tuple(guards)
@@ -152,10 +174,22 @@ def batched_at(entry: Entry, mask: int, size: int) -> Entry:
 @lru_cache(maxsize=MOST_FORMS)
 def batched_form(form: Form, mask: int) -> Form:
     """The form on a batch: the arguments in ``mask``, and all results, have one more axis, the first one."""
-    program = form.program
-    symbol = Symbol(_unused("B", {symbol.name for symbol in form.symbols} | _all_symbols(program)))
+    symbol = batch_symbol(form)
+    if isinstance(form, RuledForm):
+        return form.batched(mask, symbol)
+    return Form(f"{form.name}_batch", batched_program(form.program, mask, symbol), (*form.symbols, symbol))
+
+
+def batch_symbol(form: Form) -> Symbol:
+    """The size of a batch, as a symbol that the form does not have."""
+    taken = {symbol.name for symbol in form.symbols} | _all_symbols(form.program)
+    return Symbol(unused("B", taken))
+
+
+def batched_program(program: Program, mask: int, symbol: Symbol) -> Program:
+    """The program with one more axis, the first one, of the inputs in ``mask`` and of all results."""
     taken = {node.name for statement in program.statements for node in _index_nodes(statement)}
-    index = Index(_unused("b", taken | set(program.tensors())), as_affine(symbol))
+    index = Index(unused("b", taken | set(program.tensors())), as_affine(symbol))
     made: dict[Tensor, Tensor] = {
         given: Input(given.name, (as_affine(symbol), *given.shape), given.dtype)
         for place, given in enumerate(program.inputs)
@@ -177,11 +211,10 @@ def batched_form(form: Form, mask: int) -> Form:
             wide.add(statement)
     outputs = [made[output] for output in program.outputs]
     inputs = [made.get(given, given) for given in program.inputs]
-    batched = program_of(
+    return program_of(
         [output for output in outputs if isinstance(output, Compute)],
         [given for given in inputs if isinstance(given, Input)],
     )
-    return Form(f"{form.name}_batch", batched, (*form.symbols, symbol))
 
 
 def _index_nodes(statement: Tensor) -> list[Index]:
@@ -201,7 +234,7 @@ def _extents(tensor: Tensor) -> set[str]:
     return {name for extent in tensor.shape for name in symbols(extent)}
 
 
-def _unused(name: str, taken: set[str]) -> str:
+def unused(name: str, taken: set[str]) -> str:
     while name in taken:
         name += "_"
     taken.add(name)

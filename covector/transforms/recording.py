@@ -66,12 +66,9 @@ class Recording:
         return self.rebuilt([self._settled(output) for output in self.outputs])
 
     def _settled(self, output: Tensor) -> Tensor:
-        node = output._node
-        if not node.mask and node not in self.variables:
-            return output.detach() if node not in self.outer else output
-        if node in self.outer and STATE.grad_enabled:
-            return Tensor(node, True)
-        return clone(Tensor(node))
+        if output.requires_grad and output._node in self.outer and STATE.grad_enabled:
+            return output
+        return clone(output.detach()) if output.requires_grad else output
 
     def push(self, tangents: Sequence[Tensor | None]) -> Any:
         """The tangents of the results from those of the arguments, of which None is zero."""
@@ -82,7 +79,7 @@ class Recording:
                 self._through(node, found)
         results = []
         for output in self.outputs:
-            tangent = found.get(output._node)
+            tangent = found.get(output._node) if output.requires_grad else None
             results.append(zeros_like(output) if tangent is None else Tensor(tangent, depends(tangent)))
         return self.rebuilt(results)
 
@@ -120,7 +117,7 @@ class Recording:
         pairs = [
             (output._node, cotangent._node)
             for output, cotangent in zip(self.outputs, cotangents, strict=True)
-            if cotangent is not None and (output._node.mask or output._node in self.variables)
+            if cotangent is not None and output.requires_grad and output._node.kind.is_float
         ]
         further = STATE.grad_enabled and (bool(self.outer) or any(depends(seed) for _, seed in pairs))
         wanted = frozenset(self.variables)

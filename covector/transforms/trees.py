@@ -69,7 +69,7 @@ def _said(tree: Any) -> str:
     return text if len(text) <= 40 else f"a {type(tree).__name__}"
 
 
-def places_of(name: str, argnums: Argnums, count: int) -> tuple[int, ...]:
+def places_of(name: str, argnums: Any, count: int) -> tuple[int, ...]:
     """The positions that ``argnums`` means, counted from the start; raises `TransformError` where there are not so
     many arguments.
     """

@@ -146,7 +146,7 @@ def _mapped(
     """The result of a function for a batch of this size."""
     batch = Batch(name_of(function), size, randomness)
     stand_ins = [
-        batch.stand_in(whole) if mapped else whole for whole, mapped in zip(wholes, given.is_mapped, strict=True)
+        batch.example(whole) if mapped else whole for whole, mapped in zip(wholes, given.is_mapped, strict=True)
     ]
     with batch:
         arguments, keywords = given.rebuild(stand_ins)
