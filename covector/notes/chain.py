@@ -28,6 +28,7 @@ from covector.notes.chain_define import (
     is_recurrence,
     new_names,
     normalised_by,
+    other_entry,
     own_entries,
     solved,
     states_of,
@@ -303,6 +304,10 @@ class Walker(ConditionReader):
         of = left.arguments[0] if isinstance(left, m.Apply) and len(left.arguments) == 1 else None
         item = Defined(name, indices, body, self.reading.snippet.line, self.section, of)
         before = self.context.defined.get(name, [])
+        if before and indices is not None and other_entry(indices, before):
+            self.context.define(item, fresh=False)
+            outcome.says.append(f"another entry of {name} is defined")
+            return True
         if before and not self.again(terms, item, before, outcome):
             return True
         if not before:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from covector.notes import math as m
-from covector.notes.context import Context
+from covector.notes.context import Context, Defined
 from covector.notes.formula import Formula, Statement
 from covector.notes.show import show
 from covector.notes.translate import FUNCTIONS, SUMS
@@ -38,7 +38,9 @@ def defined_by(left: m.Math, context: Context) -> tuple[str, tuple[m.Math, ...] 
         gradient = stem in context.declared or stem in context.defined
         return None if gradient and left.name not in (*context.declared, *context.defined) else (left.name, None)
     if isinstance(left, m.Indexed) and isinstance(left.base, m.Name):
-        known = left.base.name in context.defined or defined_by(left.base, context) is None
+        before = context.defined.get(left.base.name, [])
+        known = bool(before) and not other_entry(left.positions, before)
+        known = known or (not before and defined_by(left.base, context) is None)
         return None if known else (left.base.name, left.positions)
     if isinstance(left, m.Apply) and isinstance(left.function, m.Name):
         name = left.function.name
@@ -47,6 +49,14 @@ def defined_by(left: m.Math, context: Context) -> tuple[str, tuple[m.Math, ...] 
         letters = any(isinstance(a, m.Indexed) for a in left.arguments)
         return name, (left.arguments if letters else None)
     return None
+
+
+def other_entry(positions: tuple[m.Math, ...], before: list[Defined]) -> bool:
+    """Whether ``y_2 = …`` defines an entry beside those that are defined, each by its numbers."""
+    entries = [one.indices for one in before]
+    numbered = all(indices and all(isinstance(p, m.Number) for p in indices) for indices in (positions, *entries))
+    own = [show(position) for position in positions]
+    return numbered and all([show(position) for position in indices or ()] != own for indices in entries)
 
 
 def in_order(statements: tuple[Statement, ...], context: Context) -> list[Statement]:

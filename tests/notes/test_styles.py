@@ -54,6 +54,11 @@ CASES = [
     (r"Here $RIGHT$ holds.", r"\tanh'(x) = 1 - \tanh(x)", "wrong exponent"),
 ]
 
+CASES += [
+    (r"$y_1 = 2 x_1 + x_2$ and $y_2 = 3 x_2$, so $RIGHT$", r"\frac{\partial y_2}{\partial x_2} = 3", ""),
+    (r"$y_1 = 2 x_1 + x_2$ and $y_2 = 3 x_2$, so $RIGHT$", r"\frac{\partial y_2}{\partial x_2} = 1", "factor 1/3"),
+]
+
 
 def answers(page: PageVerdicts) -> list[str]:
     return [found.answer for found in page.formulas if found.answer != "states"]
