@@ -223,11 +223,12 @@ class Expressions:
     def read(self, expr: Read) -> Value:
         """An element, zero outside the bounds."""
         tensor = expr.tensor
-        if tensor in self.registers:
-            return self.registers[tensor].get()
         condition = self.inside(tensor, expr.positions)
         if condition is not None and self.strict and looks_up(expr):
             self.refuse(expr, condition)
+        if tensor in self.registers:
+            value = self.registers[tensor].get()
+            return value if condition is None else condition.where(value, 0)
         place = self.layout.flat(tensor, expr.positions)
         return self.load(tensor, place, condition)
 

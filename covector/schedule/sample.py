@@ -25,7 +25,8 @@ def sample(program: Program) -> Program:
         through = {replaced[each] for each in sampled if each in replaced}
         body = _through(statement, reread(statement.body, replaced), through)
         new = statement if body is statement.body else Compute(statement.name, statement.indices, body, statement.cast)
-        replaced[statement] = new
+        same = new.dtype == statement.dtype  # a number that was a statement of float64 takes the dtype beside it
+        replaced[statement] = new if same else Compute(statement.name, statement.indices, body, statement.dtype)
     outputs = tuple(replaced[output] for output in computed(Program((), program.outputs, ())))
     return Program(program.inputs, tuple(replaced.values()), outputs)
 
