@@ -9,9 +9,10 @@ from covector.errors import CovectorError, StateError
 from covector.optim.rule import Rule
 from covector.optim.settings import Setting, Settings
 from covector.tensors.backward import enable_grad, no_grad
+from covector.tensors.call import Operation
 from covector.tensors.flush import flush
 from covector.tensors.tensor import Tensor
-from covector.tensors.update import assign
+from covector.tensors.update import hold
 
 Group = dict[str, Any]
 State = dict[str, Tensor]
@@ -100,16 +101,25 @@ class Optimizer:
     def _update(self, group: Group) -> None:
         """Give the parameters of a group that have a gradient, and their states, their new values."""
         numbers, exact = Settings(group, self.numbers(group)), Settings(group, self.exact_numbers(group))
-        flags = {**self.flags(group), "maximize": bool(group.get("maximize"))}
+        flags = (*self.flags(group).items(), ("maximize", bool(group.get("maximize"))))
+        known: dict[tuple[str, ...], tuple[Operation, tuple[Tensor, ...]]] = {}
         for parameter in group["params"]:
-            if parameter.grad is None:
+            gradient = parameter.grad
+            if gradient is None:
                 continue
             state = self.state[parameter]
-            arrays = {"parameter": parameter, "gradient": parameter.grad, **state}
-            arrays |= numbers.tensors(parameter.dtype) | exact.tensors("float64")
-            values = self.rule(arrays, ("parameter", *state), **flags)
-            for tensor, value in zip((parameter, *state.values()), values, strict=True):
-                assign(tensor, value)
+            sort = (parameter.dtype, *state)
+            if sort not in known:
+                settings = numbers.tensors(parameter.dtype) | exact.tensors("float64")
+                names = ("parameter", "gradient", *state, *settings)
+                update = self.rule.operation(names, ("parameter", *state), flags)
+                known[sort] = update, tuple(settings.values())
+            update, given = known[sort]
+            values = update((parameter, gradient, *state.values(), *given))
+            hold(parameter, values[0])
+            if state:
+                for tensor, value in zip(state.values(), values[1:], strict=True):
+                    hold(tensor, value)
 
     def state_dict(self) -> dict[str, Any]:
         """The state of each parameter by its number, and the settings of each group, in PyTorch's layout."""

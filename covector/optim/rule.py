@@ -6,6 +6,7 @@ that a step costs one call for each parameter, and is fused with the backward pa
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,8 +14,8 @@ from covector.frontend.arrays import Array
 from covector.frontend.elementwise import elementwise
 from covector.frontend.lazy import Trace
 from covector.ir import Affine
+from covector.tensors.call import Operation
 from covector.tensors.table import RECIPES, Recipe
-from covector.tensors.tensor import Tensor, calls
 
 Formula = Callable[..., Mapping[str, Array]]
 """From arrays by name, of which some may be left out, to new values by the names of the old ones."""
@@ -36,10 +37,15 @@ class Rule:
         made = self.formula(**given, **params)
         return tuple(made[name] for name in results)
 
-    def __call__(self, arrays: Mapping[str, Tensor], results: tuple[str, ...], **flags: bool) -> list[Tensor]:
-        """The new values that ``results`` names, from tensors by name; ``flags`` are parameters of the formula."""
-        params = (("arrays", tuple(arrays)), ("results", results), *flags.items())
-        return calls(self.name, tuple(arrays.values()), params)
+    @functools.cache  # noqa: B019 - rules are few, and live as long as the process
+    def operation(
+        self, arrays: tuple[str, ...], results: tuple[str, ...], flags: tuple[tuple[str, bool], ...]
+    ) -> Operation:
+        """What makes the new values that ``results`` names of tensors that ``arrays`` names, in that order.
+
+        ``flags`` are parameters of the formula.
+        """
+        return Operation(self.name, (("arrays", arrays), ("results", results), *flags))
 
 
 def decayed(gradient: Array, parameter: Array, weight_decay: Array | None) -> Array:

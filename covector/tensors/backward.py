@@ -50,7 +50,8 @@ def _gather(node: Node, cotangent: Node, create_graph: bool) -> None:
     if owner is None:
         return
     gradient = Tensor(cotangent, create_graph and cotangent.mask > 0)
-    owner.grad = gradient if owner.grad is None else owner.grad + gradient
+    before = owner._grad
+    owner.grad = gradient if before is None else before + gradient
 
 
 def grad(
@@ -139,23 +140,23 @@ class Pass:
         """The cotangents of leaves, of what retains its gradient, and of what is wanted."""
         order = recorded(self.roots)
         found: dict[Node, Node] = {}
-        enabled, STATE.grad_enabled = STATE.grad_enabled, self.create_graph
+        here, wanted, cotangents = STATE.here, self.wanted, self.cotangents
+        enabled, here.grad_enabled = here.grad_enabled, self.create_graph
         try:
             for node in reversed(order):
-                if self._is_wanted(node) and node in self.cotangents:
-                    found[node] = self.cotangents[node] or _ones(node)
-                if node.mask and node in self.cotangents:
+                if node not in cotangents:
+                    continue
+                if node.owner is not None if wanted is None else node in wanted:
+                    found[node] = cotangents[node] or _ones(node)
+                if node.mask:
                     self._through(node)
         finally:
-            STATE.grad_enabled = enabled
-        if self.wanted is None:
+            here.grad_enabled = enabled
+        if wanted is None:
             for node in order:
                 if node.owner is not None and node not in found:
                     found[node] = leaf(node.kind, np.zeros(node.kind.shape, NUMPY[node.kind.dtype]))
         return found
-
-    def _is_wanted(self, node: Node) -> bool:
-        return node.owner is not None if self.wanted is None else node in self.wanted
 
     def _through(self, node: Node) -> None:
         """Give the arguments of a call what its cotangent gives them."""
@@ -175,8 +176,13 @@ class Pass:
         seed = node if cotangent is None else cotangent  # without a cotangent no argument is a seed
         args = tuple([given[place] if place >= 0 else node if place == OUTPUT else seed for place in adjoint.arguments])
         results = record(adjoint.entry, args, self._mask(node, adjoint, cotangent) if self.create_graph else 0)
+        cotangents = self.cotangents
         for place, output in adjoint.targets:
-            self._add(node.args[place], results[output], self.create_graph)
+            argument = given[place]
+            if argument in cotangents:
+                self._add(argument, results[output], self.create_graph)
+            else:
+                cotangents[argument] = results[output]
 
     @staticmethod
     def _mask(node: Node, adjoint: Adjoint, cotangent: Node | None) -> int:
@@ -191,13 +197,11 @@ class Pass:
         return mask
 
     def _add(self, node: Node, cotangent: Node, create_graph: bool) -> None:
-        before = self.cotangents.get(node)
-        if node in self.cotangents:
-            before = before or _ones(node)
-            entry = resolve("add", (node.kind, node.kind))
-            mask = _depends(before) | _depends(cotangent) << 1 if create_graph else 0
-            cotangent = record(entry, (before, cotangent), mask)[0]
-        self.cotangents[node] = cotangent
+        """Add a cotangent to the one that a node has."""
+        before = self.cotangents[node] or _ones(node)
+        entry = resolve("add", (node.kind, node.kind))
+        mask = _depends(before) | _depends(cotangent) << 1 if create_graph else 0
+        self.cotangents[node] = record(entry, (before, cotangent), mask)[0]
 
 
 def _depends(node: Node) -> bool:
@@ -208,20 +212,24 @@ def _depends(node: Node) -> bool:
 def recorded(roots: Sequence[Node]) -> list[Node]:
     """The nodes that gradients flow through, each after those that it was computed from."""
     done: dict[Node, None] = {}
-    stack: list[tuple[Node, bool]] = [(root, False) for root in roots]
+    stack = list(roots)
     while stack:
-        node, expanded = stack.pop()
-        if node in done:
-            continue
-        if expanded or not node.mask:
-            done[node] = None
-            continue
-        stack.append((node, True))
+        node = stack[-1]
         mask = node.mask
-        for argument in node.args:
-            if mask & 1 and argument not in done:
-                stack.append((argument, False))
-            mask >>= 1
+        if mask and node not in done:
+            waits = False
+            for argument in node.args:
+                if mask & 1 and argument not in done:
+                    if argument.mask:
+                        stack.append(argument)
+                        waits = True
+                    else:
+                        done[argument] = None
+                mask >>= 1
+            if waits:
+                continue
+        done[node] = None
+        stack.pop()
     return list(done)
 
 

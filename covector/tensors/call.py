@@ -7,6 +7,7 @@ the form, checking shapes) happens when the operation meets operands of these ki
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from covector.tensors.tensor import Tensor
 
 _MOST_ENTRIES = 1 << 15
+_node_of, _kind_of = attrgetter("_node"), attrgetter("kind")
 
 
 def find(
@@ -72,18 +74,46 @@ def number_node(value: Any, beside: Kind) -> Node:
 
 
 def record(entry: Entry, args: tuple[Node, ...], mask: int) -> list[Node]:
-    """The nodes of a call, one for each output; ``mask`` has a bit for each argument that wants a gradient."""
+    """The nodes of a call, one for each output; ``mask`` has a bit for each argument that wants a gradient.
+
+    Each node has a tuple of arguments of its own, since references are counted; the one given serves the first.
+    """
     here = STATE.here
+    kind, kinds = entry.kind, entry.kinds
     if not here.grad_enabled:
         mask = 0
-    nodes = [
-        Node(entry, (*args,), output, kind, mask if kind.is_float else 0) for output, kind in enumerate(entry.kinds)
-    ]
+    nodes = [Node(entry, args, 0, kind, mask if kind.is_float else 0)]
+    if len(kinds) > 1:
+        for output in range(1, len(kinds)):
+            kind = kinds[output]
+            nodes.append(Node(entry, (*args,), output, kind, mask if kind.is_float else 0))
     pending = here.pending
-    pending.extend(nodes)
+    pending += nodes
     if len(pending) > flush.MOST_PENDING:
         flush.flush()
     return nodes
+
+
+class Operation:
+    """An operation with its parameters, made once and called often: its entries are found by its identity."""
+
+    __slots__ = ("name", "params")
+
+    def __init__(self, name: str, params: Params = ()) -> None:
+        self.name, self.params = name, params
+
+    def __call__(self, operands: Sequence[Tensor]) -> list[Node]:
+        """The nodes of a call, one for each output."""
+        here = STATE.here
+        args = tuple(map(_node_of, operands))
+        key = (self, *map(_kind_of, args))
+        entry = here.entries.get(key)
+        if entry is None:
+            entry = find(key, self.name, args, operands, self.params)
+        mask = 0
+        if here.grad_enabled:
+            mask = sum(operand.requires_grad_flag << place for place, operand in enumerate(operands))
+        return record(entry, args, mask)
 
 
 def require_float(name: str, kind: Kind) -> None:

@@ -34,11 +34,11 @@ class Numbered:
     ``held`` are the calls whose value somebody else than a call holds.
     """
 
-    __slots__ = ("calls", "held", "key", "leaves", "numbers", "uses")
+    __slots__ = ("calls", "held", "key", "leaves", "numbers", "references", "uses")
 
     def __init__(self, calls: list[Node], count_held: bool = True) -> None:
         # The references are counted before anything here holds a node.
-        references = list(map(getrefcount, calls)) if count_held else []
+        references = self.references = list(map(getrefcount, calls)) if count_held else []
         used = list(chain.from_iterable(map(_args_of, calls)))
         self.calls = calls
         self.uses = Counter(used)
@@ -81,4 +81,7 @@ class Numbered:
 
 def is_computed(calls: Sequence[Node]) -> bool:
     """Whether one of the calls has been computed meanwhile."""
-    return not all(map(is_, map(_data_of, calls), repeat(None)))
+    for node in calls:  # noqa: SIM110 - a generator takes longer than the loop
+        if node.data is not None:
+            return True
+    return False

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from covector.errors import CovectorError, DtypeError, GradientError, ShapeError
 from covector.native.memory import aligned_empty
 from covector.tensors import flush
-from covector.tensors.call import find, number_node, record
+from covector.tensors.call import find, number_node
 from covector.tensors.dtypes import Dtype, Kind, as_dtype, kind_of, nearest_dtype
 from covector.tensors.form import Entry, Params
 from covector.tensors.node import STATE, Here, Node, leaf
@@ -234,11 +234,6 @@ def call(name: str, *operands: Tensor, params: Params = (), extents: tuple[int, 
     """An operation on tensors that has one output."""
     entry, args, mask = _entry(name, operands, params, extents)
     return _recorded(STATE.here, entry, args, mask)
-
-
-def calls(name: str, operands: tuple[Tensor, ...], params: Params = (), extents: tuple[int, ...] = ()) -> list[Tensor]:
-    """The outputs of an operation on tensors."""
-    return [Tensor(node, node.mask > 0) for node in record(*_entry(name, operands, params, extents))]
 
 
 def _entry(

@@ -8,16 +8,24 @@ from typing import Any
 from covector.errors import DtypeError, GradientError, ShapeError
 from covector.ir import promote
 from covector.tensors.functions import astype
-from covector.tensors.node import STATE
+from covector.tensors.node import STATE, Node
 from covector.tensors.shapes import broadcast_to
 from covector.tensors.tensor import Tensor, as_tensor, call
 
 
 def assign(x: Tensor, value: Tensor) -> None:
     """Let a tensor hold the value of another of its shape and dtype, and its gradient if it is no leaf."""
-    if STATE.trace is not None:
-        STATE.trace.note_update(x)
-    old, new = x._node, value._node
+    hold(x, value._node)
+    if value.requires_grad_flag:
+        x.requires_grad_flag = True
+
+
+def hold(x: Tensor, new: Node) -> None:
+    """Let a tensor hold a value of its kind, and no gradient of that."""
+    trace = STATE.here.trace
+    if trace is not None:
+        trace.note_update(x)
+    old = x._node
     if new is old:
         return
     if old.owner is not None and old.owner() is x:
@@ -25,8 +33,6 @@ def assign(x: Tensor, value: Tensor) -> None:
     if new.entry is not None and new.home is None:
         new.home = old if old.data is not None else old.home
     x._node = new
-    if value.requires_grad:
-        x.requires_grad_flag = True
 
 
 def _refuse_leaf(x: Tensor) -> None:
