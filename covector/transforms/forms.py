@@ -116,7 +116,7 @@ class _Tangents:
     def __init__(self, program: Program, seeds: Mapping[Input, Input], names: set[str]) -> None:
         self.program, self.names = program, names
         self.tangents: dict[Tensor, Tensor] = {}
-        self.tangents.update(seeds)
+        self.tangents.update(seeds.items())
         self.tidy = Tidy(program)
 
     def run(self) -> Compute | None:
