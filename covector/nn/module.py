@@ -44,7 +44,7 @@ class Module:
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         """The same as ``forward``."""
-        if STATE.trace is not None:
+        if STATE.here.trace is not None:
             watch(self, "training")
         return self.forward(*inputs, **keywords)
 

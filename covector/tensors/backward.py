@@ -258,11 +258,12 @@ class _Grad:
         self.enabled, self.before = enabled, [True]
 
     def __enter__(self) -> None:
-        self.before.append(STATE.grad_enabled)
-        STATE.grad_enabled = self.enabled
+        here = STATE.here
+        self.before.append(here.grad_enabled)
+        here.grad_enabled = self.enabled
 
     def __exit__(self, *_: object) -> None:
-        STATE.grad_enabled = self.before.pop()
+        STATE.here.grad_enabled = self.before.pop()
 
     def __call__(self, function: Any) -> Any:
         def call(*arguments: Any, **keywords: Any) -> Any:

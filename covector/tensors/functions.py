@@ -66,8 +66,12 @@ def table_function(name: str) -> Function:
     known = (*operation.parameters, *(("axis",) if operation.axis else ()))
 
     def apply(*operands: Any, **keywords: Any) -> Tensor:
-        if not keywords and all(isinstance(operand, Tensor) for operand in operands):
-            return call(name, *operands)
+        if not keywords:
+            for operand in operands:
+                if not isinstance(operand, Tensor):
+                    break
+            else:
+                return call(name, *operands)
         keywords = {_PYTORCH.get(given, given): value for given, value in keywords.items()}
         tensors = [*operands, *(keywords.pop(given) for given in operation.arguments if given in keywords)]
         for given in keywords:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import partial
-from operator import attrgetter
 from sys import getrefcount
 from time import perf_counter
 from typing import Any
@@ -24,7 +23,7 @@ from covector.tensors.programs import Compiled
 Commit = Callable[[list[Any], list[int]], None]
 """What gives results and their addresses to those that they are for; it may be called twice."""
 
-SMALL = 1 << 9
+SMALL = 1 << 11
 """Bytes up to which an array may start anywhere: aligning it would take longer than it saves."""
 
 _ndarray = np.ndarray
@@ -35,7 +34,8 @@ C_TYPES: dict[str, Any] = {
     "float32": ctypes.c_float,
     "float64": ctypes.c_double,
 }
-_address_of = attrgetter("address")
+_byte_of: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
+_address_of = ctypes.addressof
 _BUFFER = 3  # references to an array that one leaf alone holds: its data, the argument here, and the count
 _BASE = 3  # references to what an array is a view of: the array itself, a variable here, and the count
 
@@ -79,9 +79,7 @@ class Launch:
             if commit is not None:
                 commit(results, [0] * len(results))
             return results, [0] * len(results)
-        addresses = list(map(_address_of, nodes))
-        if 0 in addresses:
-            self._find(nodes, addresses)
+        addresses = [node.address or self.place(number, node) for number, node in enumerate(nodes)]
         results = []
         for home, shape, dtype, size in self.made:
             if home >= 0:
@@ -112,12 +110,6 @@ class Launch:
             if done:
                 commit()
             raise
-
-    def _find(self, nodes: Sequence[Node], addresses: list[int]) -> None:
-        """Fill in the addresses that are not known: of arrays not asked for before, and of numbers."""
-        for number, node in enumerate(nodes):
-            if not addresses[number]:
-                addresses[number] = self.place(number, node)
 
     def place(self, number: int, node: Node) -> int:
         """The address of the data of a leaf that is an input; 0 where it has none yet. Numbers are written there."""
@@ -150,11 +142,15 @@ class Launch:
 
 def fresh(shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> tuple[Any, int]:
     """An array of so many bytes, and its address: a multiple of 64 unless it is small."""
-    if size <= SMALL or size >= LARGE:
-        array: Any = aligned_empty(shape, dtype) if size > SMALL else np.empty(shape, dtype)
+    array: Any
+    if 0 < size <= SMALL:
+        array = np.empty(shape, dtype)
+        return array, _address_of(_byte_of(array))
+    if not 0 < size < LARGE:
+        array = aligned_empty(shape, dtype)
         return array, address(array)
     raw: Any = np.empty(size + ALIGNMENT, np.uint8)
-    start = address(raw)
+    start = _address_of(_byte_of(raw))
     skip = -start % ALIGNMENT
     return np.ndarray(shape, dtype, raw, skip), start + skip
 

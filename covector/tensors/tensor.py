@@ -140,8 +140,9 @@ class Tensor:
     def grad(self, value: Tensor | None) -> None:
         if value is not None and value.shape != self.shape:
             raise ShapeError(f"a gradient of a tensor of shape {list(self.shape)} must be a tensor of that shape")
-        if STATE.trace is not None:
-            STATE.trace.note_grad(self)
+        trace = STATE.here.trace
+        if trace is not None:
+            trace.note_grad(self)
         self._grad = value
 
     def retain_grad(self) -> None:
