@@ -10,6 +10,7 @@ from typing import Any
 
 from covector.ir import Affine, Floor, Index, Mod, Read, as_affine, substitute, transform, walk
 from covector.ir.affine import exact_quotient, free
+from covector.ir.bounds import nonnegative
 from covector.ir.node import cached
 from covector.ir.walk import fresh
 from covector.schedule.views import simplified
@@ -61,7 +62,8 @@ def _divisor(indices: Sequence[Index], expr: Any) -> tuple[Index, Affine, Affine
         for index in indices:
             coefficient = atom.numerator.coefficient(index) if index in free(atom.numerator) else None
             size = exact_quotient(atom.denominator, coefficient) if coefficient is not None else None
-            count = exact_quotient(index.extent, size) if size is not None and size is not as_affine(1) else None
+            runs = size is not None and size is not as_affine(1) and nonnegative(size)  # not where the index is negated
+            count = exact_quotient(index.extent, size) if size is not None and runs else None
             if size is not None and count is not None and not (count.is_constant and count.constant <= 1):
                 return index, size, count
     return None
