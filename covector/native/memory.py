@@ -70,9 +70,13 @@ def size_class(size: int) -> int:
     return -(-size // step) * step
 
 
+_PRIVATE: dict[str, int] = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+"""Memory that a child process has a copy of; without it, both would write to the same."""
+
+
 def _fresh(size: int) -> mmap.mmap:
     try:
-        block = mmap.mmap(-1, size)
+        block = mmap.mmap(-1, size, **_PRIVATE)
     except (OSError, MemoryError) as error:
         raise BudgetError(f"{size / 2**30:.2f} GiB of memory could not be had: {error}") from None
     if size >= 1 << 22 and hasattr(mmap, "MADV_HUGEPAGE"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import warnings
 
 import numpy as np
 import pytest
@@ -65,3 +67,18 @@ def test_what_does_not_fit_is_refused_with_the_figure() -> None:
 
 def test_an_address_is_valid_even_of_nothing() -> None:
     assert address(np.empty(0)) > 4096
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no child processes of this kind here")
+@pytest.mark.parametrize("size", [100, 1 << 20, 1 << 23])
+def test_a_child_writes_to_its_own_memory(size: int) -> None:
+    memory = aligned_bytes(size)
+    memory[:] = 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        child = os.fork()
+    if child == 0:
+        memory[:] = 2
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert (memory == 1).all()
