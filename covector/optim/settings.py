@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from covector.tensors.creation import live
+from covector.tensors.dtypes import kind_of
+from covector.tensors.node import renewed
 from covector.tensors.tensor import Tensor
 
 Group = dict[str, Any]
@@ -31,10 +33,9 @@ class Settings:
 
     def tensors(self, dtype: str) -> dict[str, Tensor]:
         """The numbers by name, in a dtype."""
-        if dtype not in self._made:
-            self._made[dtype] = {name: self._tensor(value, dtype) for name, value in self._wanted.items()}
-        return self._made[dtype]
-
-    def _tensor(self, value: Setting, dtype: str) -> Tensor:
-        group = self._group
-        return live(lambda: value(group), dtype)
+        found = self._made.get(dtype)
+        if found is None:
+            kind, group = kind_of((), dtype), self._group
+            found = {name: Tensor(renewed(kind, partial(value, group))) for name, value in self._wanted.items()}
+            self._made[dtype] = found
+        return found

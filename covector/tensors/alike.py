@@ -7,17 +7,17 @@ same places, as many references to each call. Then the program, its inputs and i
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from operator import itemgetter
+from collections.abc import Sequence
 from sys import getrefcount
 from typing import Any
 
 from covector.tensors.launch import Launch, is_free
 from covector.tensors.node import Node
 from covector.tensors.numbering import Numbered
+from covector.tensors.picking import picking
 
 MOST = 512
-"""Graphs that are known, by the entries of their calls; the one not met for longest goes first."""
+"""Graphs that are known, by the entries of their calls; the one known for longest goes first."""
 
 Nodes = Sequence[Node]
 _HOME = 3  # references to a leaf that is given away, but for arguments: home, the leaves, and a variable
@@ -43,13 +43,6 @@ def remember(graph: Numbered, outputs: Sequence[int], in_place: Sequence[tuple[i
             _known.popitem(last=False)
 
 
-def picking(places: Sequence[int]) -> Callable[[Any], tuple[Any, ...]]:
-    """What picks these places from a sequence."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    return lambda items: tuple([items[place] for place in places])
-
-
 class Alike:
     """What a graph is like that ``launch`` computes, and where in it inputs, outputs and what is taken are."""
 
@@ -58,9 +51,11 @@ class Alike:
     ) -> None:
         calls, leaves = graph.calls, graph.leaves
         places = [graph.numbers[argument] for node in calls for argument in node.args]
+        first = {place: at for at, place in reversed(list(enumerate(places)))}
         self.launch = launch
-        self._references, self._calls = graph.references, [(node.output, node.mask, node.spent) for node in calls]
-        self._leaves = picking([places.index(len(calls) + number) for number in range(len(leaves))])
+        self._references = graph.references
+        self._states = [state for node in calls for state in (node.output, node.mask, node.spent)]
+        self._leaves = picking([first[len(calls) + number] for number in range(len(leaves))])
         self._arguments = picking(places)
         self._inputs, self._outputs = picking(launch.compiled.linked.leaves), picking(outputs)
         self._taken = [
@@ -72,11 +67,13 @@ class Alike:
         # The references are counted before anything here holds a node.
         if list(map(getrefcount, calls)) != self._references:
             return None
-        if [(node.output, node.mask, node.spent) for node in calls] != self._calls:
-            return None
+        states: list[int] = []
         used: list[Node] = []
         for node in calls:
+            states += (node.output, node.mask, node.spent)
             used += node.args
+        if states != self._states:
+            return None
         leaves = self._leaves(used)
         if self._arguments((*calls, *leaves)) != tuple(used):
             return None

@@ -174,7 +174,7 @@ class Pass:
             return
         given = node.args
         seed = node if cotangent is None else cotangent  # without a cotangent no argument is a seed
-        args = tuple([given[place] if place >= 0 else node if place == OUTPUT else seed for place in adjoint.arguments])
+        args = adjoint.pick((*given, node, seed))
         results = record(adjoint.entry, args, self._mask(node, adjoint, cotangent) if self.create_graph else 0)
         cotangents = self.cotangents
         for place, output in adjoint.targets:

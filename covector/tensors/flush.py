@@ -11,7 +11,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from itertools import count
-from operator import itemgetter
 from sys import getrefcount
 from typing import Any
 
@@ -23,6 +22,7 @@ from covector.tensors.dtypes import NUMPY
 from covector.tensors.launch import Launch, array_of, is_free
 from covector.tensors.node import STATE, Node
 from covector.tensors.numbering import Numbered, is_computed
+from covector.tensors.picking import picking
 from covector.tensors.programs import compiled
 
 MOST_KEYS = 4096
@@ -214,18 +214,11 @@ def _remember(
 ) -> tuple[Launch, Any]:
     """The program of a graph, compiled where it is new, and what picks its inputs from the leaves."""
     found = compiled(graph.graph(places, in_place))
-    select = selection(found.linked.leaves)
+    select = picking(found.linked.leaves)
     _known[key] = Launch(found, [array_of(node) for node in select(graph.leaves)]), select
     if len(_known) > MOST_KEYS:
         _known.popitem(last=False)
     return _known[key]
-
-
-def selection(places: Sequence[int]) -> Any:
-    """What picks these places from a list."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    return lambda items: [items[place] for place in places]
 
 
 _HOME = 5  # references to a leaf that is given away: home, a variable, the leaves, numbers and uses, less the count

@@ -21,6 +21,7 @@ from covector.ir.tensor import program_of
 from covector.run.extents import evaluate_extent
 from covector.tensors.dtypes import Kind, kind_of
 from covector.tensors.instantiate import Instantiation
+from covector.tensors.picking import Pick, picking
 from covector.tensors.rounding import as_type, recast
 from covector.tensors.table import Recipe, recipe_of
 
@@ -145,18 +146,22 @@ class Entry:
         if found is None:
             form = self.form.adjoint(output, mask, seeded)
             entry = entry_at(form.form, self.sizes) if form.targets else None
-            found = self._adjoints[key] = Adjoint(entry, form.arguments, form.targets, form.zero)
+            inputs = len(self.form.program.inputs)
+            others = {OUTPUT: inputs, SEED: inputs + 1}
+            pick = picking([others.get(place, place) for place in form.arguments])
+            found = self._adjoints[key] = Adjoint(entry, form.arguments, form.targets, form.zero, pick)
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Adjoint:
-    """An `AdjointForm` at given sizes."""
+    """An `AdjointForm` at given sizes; ``pick`` picks its arguments from those of the call, the output and the seed."""
 
     entry: Entry | None
     arguments: tuple[int, ...]
     targets: tuple[tuple[int, int], ...]
     zero: tuple[int, ...]
+    pick: Pick
 
 
 _FORMS: dict[Any, tuple[Form, bool]] = {}

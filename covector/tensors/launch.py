@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from functools import partial
 from sys import getrefcount
 from time import perf_counter
 from typing import Any
@@ -92,23 +91,26 @@ class Launch:
         found = addresses[len(nodes) :]
         start = perf_counter()
         if commit is not None:
-            self._commit(code, nodes, addresses, partial(commit, results, found))
+            self._commit(code, nodes, addresses, results, commit)
         elif code.call(addresses, self.extents):
             self.fail(nodes)
         self.seconds = perf_counter() - start
         return results, found
 
-    def _commit(self, code: Code, nodes: Sequence[Node], addresses: list[int], commit: Callable[[], None]) -> None:
+    def _commit(
+        self, code: Code, nodes: Sequence[Node], addresses: list[int], results: list[Any], commit: Commit
+    ) -> None:
         """Run the code and commit its results: both or neither."""
         done: list[None] = []
+        found = addresses[len(nodes) :]
         try:
             if code.call(addresses, self.extents, done):
                 done.clear()
                 self.fail(nodes)
-            commit()
+            commit(results, found)
         except BaseException:
             if done:
-                commit()
+                commit(results, found)
             raise
 
     def place(self, number: int, node: Node) -> int:

@@ -16,6 +16,7 @@ from covector.tensors.dtypes import Kind
 from covector.tensors.launch import Launch, array_of, is_free
 from covector.tensors.node import ABSENT, Node, leaf
 from covector.tensors.numbering import Numbered
+from covector.tensors.picking import picking
 from covector.tensors.programs import compiled
 from covector.tensors.repeat import Guards, Repeat
 from covector.tensors.tensor import Tensor
@@ -91,7 +92,7 @@ class Traced:
         self.compiled = compiled(graph.graph([graph.numbers[node] for node in wanted], in_place))
         linked = self.compiled.linked
         self.results = [(linked.places[place[node]], node.kind) for node in results]
-        leaves = list(flush.selection(linked.leaves)(graph.leaves))
+        leaves = list(picking(linked.leaves)(graph.leaves))
         self._sources(trace, arguments, leaves)
         self._updates(place, leaves)
         del leaves, graph
