@@ -25,6 +25,7 @@ from covector.notes.translate_values import MisfitError, UnreadError, Value
 
 REPAIR_SECONDS, PAGE_REPAIR_SECONDS = 4.0, 10.0
 MOST_EDITS = 600
+LETTERS = "qrstuvklmnabcdegh"
 
 
 @dataclass
@@ -217,7 +218,35 @@ class Claims:
             text = term.text[:start] + error.near + term.text[start + len(error.name) :]
             return replace(verdict, suggestion=self.right(terms, n, text))
         true = next((value for k, value in enumerate(values) if k != n and isinstance(value, Value)), None)
+        if cause.name == "missing index" and n == 0 and len(terms) > 1:
+            return self.completed(verdict, terms)
         return verdict if true is None else self.repaired(verdict, terms, true, n, keep=True)
+
+    def completed(self, verdict: Verdict, terms: list[Term]) -> Verdict:
+        """A wrong verdict on a left side that lacks an index, with the index and with what is then true."""
+        left = terms[0]
+        start = left.node.span.start
+        written = left.snippet.text[start : left.node.span.end]
+        used = {node.name for term in terms for node in m.walk(term.node) if isinstance(node, m.Name)}
+        letters = [letter for letter in LETTERS if letter not in used][:1]
+        tried = edits(written, left.node, start, letters, [])
+        for edit in self.patience.spent_on(one for one in tried if one.cause == "missing index"):
+            translator = Translator(self.context, {}, self.layout)  # the condition named the index that is lacking
+            value = self.read_term(edit.text, translator)
+            form = right_form(translator, value, self.cotangent()) if value is not None else None
+            if form is not None:
+                return replace(verdict, suggestion=f"{edit.text.strip()} = {form}")
+        return verdict
+
+    def read_term(self, text: str, translator: Translator) -> Value | None:
+        """What a text stands for, where it is one term that can be read in one way."""
+        try:
+            (statement,) = next(read_formula(text, self.known).readings(1)).statements
+            (term,) = statement.terms
+            (value,) = self.values([term], translator)
+        except (CovectorError, ValueError):
+            return None
+        return value if isinstance(value, Value) else None
 
     def right(self, terms: list[Term], n: int, text: str) -> str:
         """The right form: the left side as it is, and the changed text."""

@@ -189,3 +189,11 @@ def test_code_ends(code: str, ok: bool, says: str) -> None:
     found = run_fence(Code(1, 3, 0, "python", code), 1.0)
     assert (found.ok, says in found.output) == (ok, True), found.output
     assert time.monotonic() - start < 10
+
+
+def test_a_left_side_that_lacks_an_index_gets_it_and_what_is_then_true() -> None:
+    page = "$y_{ij} = \\sum_k x_{ik} w_{jk} + b_j$\n\n### $p = i$\n\n$\\frac{\\partial y_{p}}{\\partial b_i} = 1$\n"
+    (wrong,) = check_notes(page).wrong
+    assert wrong.verdict.cause is not None
+    assert wrong.verdict.cause.name == "missing index"
+    assert wrong.verdict.suggestion == r"\frac{\partial y_{pq}}{\partial b_i} = \delta_{q,i}"
