@@ -91,7 +91,9 @@ def _flows_from_elsewhere(value: Any, leaves: list[Tensor]) -> bool:
 
 def _variable(tensor: Tensor) -> Tensor:
     """A tensor of the same value to differentiate by, through which an outer gradient flows."""
-    return clone(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()
+    owner = tensor._node.owner
+    shared = tensor.requires_grad or (owner is not None and owner() is not None)
+    return (clone(tensor) if shared else tensor.detach()).requires_grad_()
 
 
 def _gradients(value: Any, leaves: list[Tensor], outer: bool) -> list[Tensor]:

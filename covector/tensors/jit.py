@@ -7,12 +7,13 @@ of the program, and what it updates is updated in place. Gradients that are made
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from operator import attrgetter
 from typing import Any
 
 from covector.tensors import flush
+from covector.tensors.backward import recorded
 from covector.tensors.dtypes import Kind
 from covector.tensors.node import ABSENT, STATE, Here, Node, leaf
 from covector.tensors.repeat import MISSED
@@ -32,7 +33,9 @@ def jit(function: Callable[..., Any]) -> Jitted:
 
     Arguments are trees of tensors (dictionaries, lists, tuples, data classes) and anything hashable; numbers of Python
     are part of the program, so what changes from call to call is given as a tensor. Sizes may change: from the second
-    on they are arguments of the program. Raises `JitError` where the function looks at values.
+    on they are arguments of the program. Where a gradient is to flow through the result to an argument, as under
+    `grad`, the function is plain: the transform is what to compile. Raises `JitError` where the function looks at
+    values.
 
     >>> import covector as cv
     >>> weight = cv.tensor([1.0, 2.0])
@@ -55,6 +58,7 @@ class Jitted:
         self.function = function
         self.name = getattr(function, "__name__", "the function")
         self.traces: OrderedDict[Any, list[Traced]] = OrderedDict()
+        self.open: set[Any] = set()  # structures of arguments for which the function is plain
         self._last: dict[tuple[Kind, ...], Traced] = {}  # the last for arguments that are tensors of these kinds
         update_wrapper(self, function)
 
@@ -78,18 +82,24 @@ class Jitted:
         tensors: list[Tensor] = []
         structure = describe((arguments, keywords) if keywords else arguments, tensors)
         key = (structure, here.grad_enabled, *[(t._node.kind, t.requires_grad_flag) for t in tensors])
-        for traced in self.traces.get(key, ()):
-            if traced.guards.hold():
+        if key in self.open:
+            return self.function(*arguments, **keywords)
+        for known in self.traces.get(key, ()):
+            if known.guards.hold():
                 try:
-                    return self._noted(traced, tensors, arguments, keywords)
+                    return self._noted(known, tensors, arguments, keywords)
                 except Outdated:
                     continue
         with flush.LOCK:
             traced = self._traced(arguments, keywords)
-            self.traces.setdefault(key, []).append(traced)
+            if traced is not None:
+                self.traces.setdefault(key, []).append(traced)
             if len(self.traces) > MOST_TRACES:
                 self.traces.popitem(last=False)
                 self._last.clear()
+        if traced is None:
+            self.open.add(key)
+            return self.function(*arguments, **keywords)
         return self._noted(traced, tensors, arguments, keywords)
 
     def _noted(self, traced: Traced, tensors: list[Tensor], arguments: tuple[Any, ...], keywords: Any) -> Any:
@@ -99,14 +109,16 @@ class Jitted:
             self._last[tuple(map(_kind_of, arguments))] = traced
         return result
 
-    def _traced(self, arguments: Any, keywords: Any) -> Traced:
-        """The function traced for arguments of this structure."""
+    def _traced(self, arguments: Any, keywords: Any) -> Traced | None:
+        """The function traced for arguments of this structure; None where gradients must flow through it."""
         flush.flush()
         given, _, rebuild = flatten((arguments, keywords))
         stand_ins = [_stand_in(tensor) for tensor in given]
         with Trace(self.name) as trace:
             new_arguments, new_keywords = rebuild(stand_ins)
             returned, _, rebuilt = flatten(self.function(*new_arguments, **new_keywords))
+            if _flows(stand_ins, returned):
+                return None
             results = [_called(tensor) for tensor in returned]
             after = {id(tensor): _called(tensor) for tensor, *_ in trace.updated.values()}
             trace.inside.update(STATE.here.pending)
@@ -118,6 +130,13 @@ class Jitted:
             if before in places or before not in trace.inside
         ]
         return Traced(trace, places, results, updates, rebuilt, held)
+
+
+def _flows(given: Sequence[Tensor], returned: Sequence[Tensor]) -> bool:
+    """Whether a gradient is still to flow from what a function returns to what it was given."""
+    asking = {tensor._node for tensor in given if tensor.requires_grad_flag}
+    open_ends = [tensor._node for tensor in returned if tensor.requires_grad_flag and not tensor._node.spent]
+    return bool(asking) and not asking.isdisjoint(recorded(open_ends))
 
 
 def _stand_in(tensor: Tensor) -> Tensor:
