@@ -68,8 +68,9 @@ def leaf(kind: Kind, data: Any, source: Callable[[], Any] | None = None) -> Node
     """A node that holds its value: an array, or a number of the dtype of the kind."""
     node = Node(None, (), 0, kind, 0)
     node.data, node.source = data, source
-    if STATE.trace is not None:
-        STATE.trace.inside.add(node)
+    trace = STATE.here.trace
+    if trace is not None:
+        trace.inside.add(node)
     return node
 
 
@@ -123,4 +124,4 @@ STATE = State()
 
 def renewed(kind: Kind, source: Callable[[], Any]) -> Node:
     """A leaf whose data a function gives: now, or while a function is traced in each call of that."""
-    return leaf(kind, source()) if STATE.trace is None else leaf(kind, ABSENT, source)
+    return leaf(kind, source()) if STATE.here.trace is None else leaf(kind, ABSENT, source)

@@ -138,7 +138,7 @@ class Tensor:
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        if value is not None and value.shape != self.shape:
+        if value is not None and value._node.kind.shape != self._node.kind.shape:
             raise ShapeError(f"a gradient of a tensor of shape {list(self.shape)} must be a tensor of that shape")
         trace = STATE.here.trace
         if trace is not None:
