@@ -80,6 +80,10 @@ def custom_jvp(function: Function, nondiff_argnums: Sequence[int] = ()) -> Custo
     return CustomJvp(function, nondiff_argnums)
 
 
+Given = tuple[GivenForm, tuple[Node, ...], int]
+"""A form, its arguments, and of which of those that only its rule uses a gradient is wanted."""
+
+
 class _Custom:
     """A function with a rule."""
 
@@ -105,16 +109,16 @@ class _Custom:
             )
         self.within = True
         try:
-            form, nodes = self.form(arguments, value)
+            form, nodes, further = self.form(arguments, value)
         finally:
             self.within = False
         mask = sum(tensor.requires_grad << at for at, tensor in enumerate(tensors))
-        mask |= sum((node.mask > 0 or node.owner is not None) << at for at, node in _later(nodes, value.count))
+        mask |= further << len(value.nodes)
         results = record(entry_at(form, ()), nodes, mask)
         return value.rebuild([Tensor(node, node.mask > 0) for node in results])
 
-    def form(self, arguments: tuple[Any, ...], value: Captured) -> tuple[GivenForm, tuple[Node, ...]]:
-        """The form of a call, and its arguments."""
+    def form(self, arguments: tuple[Any, ...], value: Captured) -> Given:
+        """The form of a call."""
         raise NotImplementedError
 
     def split(self, arguments: Sequence[Any]) -> tuple[list[Any], list[Any]]:
@@ -128,10 +132,6 @@ class _Custom:
         return TransformError(f"{self.transform}: {self.name} has no rule", hint=f"{self.name}.{how}")
 
 
-def _later(nodes: Sequence[Node], count: int) -> list[tuple[int, Node]]:
-    return [(at, node) for at, node in enumerate(nodes) if at >= count]
-
-
 class CustomVjp(_Custom):
     """A function with a rule for its cotangents; made by `custom_vjp`."""
 
@@ -143,8 +143,8 @@ class CustomVjp(_Custom):
         """Give the rule."""
         self.forward, self.backward, self.check = forward, backward, check
 
-    def form(self, arguments: tuple[Any, ...], value: Captured) -> tuple[GivenForm, tuple[Node, ...]]:
-        """The form of a call with its rule, and its arguments."""
+    def form(self, arguments: tuple[Any, ...], value: Captured) -> Given:
+        """The form of a call with its rule."""
         tensors, *_ = flatten(arguments)
         cotangents = value.rebuild([_stand_in(output) for output in value.program.outputs])
         rule = capture(self.transform, self._cotangents, ((arguments, cotangents), {}))
@@ -208,8 +208,8 @@ class CustomJvp(_Custom):
         self.rule, self.check = rule, check
         return rule
 
-    def form(self, arguments: tuple[Any, ...], value: Captured) -> tuple[GivenForm, tuple[Node, ...]]:
-        """The form of a call with its rule, and its arguments."""
+    def form(self, arguments: tuple[Any, ...], value: Captured) -> Given:
+        """The form of a call with its rule."""
         tensors, _, rebuild = flatten(arguments)
         tangents = rebuild([Inside.stand_in(tensor._node.kind, False) for tensor in tensors])
         rule = capture(self.transform, self._tangents, ((arguments, tangents), {}))
@@ -252,7 +252,7 @@ Make = Callable[..., GivenForm]
 
 def _form(
     make: Make, own: _Custom, value: Captured, rule: Captured, sources: Sequence[int], wanted: tuple[int, ...]
-) -> tuple[GivenForm, tuple[Node, ...]]:
+) -> Given:
     """The form of a function and its rule, what only the rule uses as further arguments."""
     extra = rule.program.inputs[rule.count :]
     first = len(value.program.inputs)
@@ -261,8 +261,9 @@ def _form(
     nodes = (*value.nodes, *rule.nodes[rule.count :])
     if own.check and not form.checked:
         form.checked = True
-        warn_of_difference(form, {at: node.data for at, node in _later(nodes, value.count) if is_known(node)})
-    return form, nodes
+        known = {at: node.data for at, node in enumerate(nodes) if at >= value.count and is_known(node)}
+        warn_of_difference(form, known)
+    return form, nodes, rule.mask >> rule.count
 
 
 @lru_cache(maxsize=1 << 10)

@@ -81,10 +81,10 @@ def jacrev(
 
 
 def hessian(function: Function, argnums: Argnums = 0) -> Callable[..., Any]:
-    """The function that gives the Hessian of a function with one number as its value, dense, by forward over reverse.
+    """The function that gives the Hessian, dense, by forward over reverse: the Jacobian of the Jacobian.
 
-    The result has the tree of the arguments twice, as in JAX; see `jacfwd` for what is raised. `covector.hessian`
-    keeps the structure instead.
+    The result has the tree of the value and that of the arguments twice, as in JAX; see `jacfwd` for what is raised.
+    `covector.hessian` keeps the structure instead.
 
     >>> import covector as cv
     >>> cv.func.hessian(lambda x: (x**3).sum())(cv.tensor([1.0, 2.0]))

@@ -73,17 +73,17 @@ class Recording:
     def push(self, tangents: Sequence[Tensor | None]) -> Any:
         """The tangents of the results from those of the arguments, of which None is zero."""
         pairs = zip(self.variables, tangents, strict=True)
-        found = {node: tangent._node for node, tangent in pairs if tangent is not None}
+        found = {node: tangent for node, tangent in pairs if tangent is not None}
         for node in self.order:
             if node.mask and node not in found:
                 self._through(node, found)
         results = []
         for output in self.outputs:
             tangent = found.get(output._node) if output.requires_grad else None
-            results.append(zeros_like(output) if tangent is None else Tensor(tangent, depends(tangent)))
+            results.append(zeros_like(output) if tangent is None else tangent)
         return self.rebuilt(results)
 
-    def _through(self, node: Node, found: dict[Node, Node]) -> None:
+    def _through(self, node: Node, found: dict[Node, Tensor]) -> None:
         """Give the result of a call the tangent that those of its arguments give it."""
         mask = sum(1 << place for place, argument in enumerate(node.args) if _wants(node, place) and argument in found)
         if not mask:
@@ -97,7 +97,7 @@ class Recording:
         if tangent is not None:
             found[node] = self._called(node, tangent, found)
 
-    def _called(self, node: Node, tangent: Tangent, found: Mapping[Node, Node]) -> Node:
+    def _called(self, node: Node, tangent: Tangent, found: Mapping[Node, Tensor]) -> Tensor:
         args, mask, count = [], 0, len(node.args)
         for at, place in enumerate(tangent.arguments):
             if place == OUTPUT:
@@ -106,20 +106,23 @@ class Recording:
                 argument = node.args[place]
                 flows = _wants(node, place) and argument in self.outer
             else:
-                argument = found[node.args[place - count]]
-                flows = depends(argument)
+                direction = found[node.args[place - count]]
+                argument, flows = direction._node, direction.requires_grad
             args.append(argument)
             mask |= flows << at
-        return record(tangent.entry, tuple(args), mask)[0]
+        made = record(tangent.entry, tuple(args), mask)[0]
+        return Tensor(made, made.mask > 0)
 
     def pull(self, cotangents: Sequence[Tensor | None]) -> Any:
         """The cotangents of the arguments, arranged as they are, from those of the results, of which None is zero."""
         pairs = [
-            (output._node, cotangent._node)
+            (output._node, _apart(cotangent))
             for output, cotangent in zip(self.outputs, cotangents, strict=True)
             if cotangent is not None and output.requires_grad and output._node.kind.is_float
         ]
-        further = STATE.grad_enabled and (bool(self.outer) or any(depends(seed) for _, seed in pairs))
+        further = STATE.grad_enabled and (
+            bool(self.outer) or any(c is not None and c.requires_grad for c in cotangents)
+        )
         wanted = frozenset(self.variables)
         run = Pass([root for root, _ in pairs], [seed for _, seed in pairs], further, wanted)
         found = run.run() if pairs else {}
@@ -145,9 +148,10 @@ def _wants(node: Node, place: int) -> bool:
     return bool(node.mask >> place & 1)
 
 
-def depends(node: Node) -> bool:
-    """Whether a node is, or was computed from, a variable."""
-    return node.mask > 0 or node.owner is not None
+def _apart(tensor: Tensor) -> Node:
+    """The node of a tensor, of its own where the tensor is a detached one of a variable."""
+    alone = tensor.requires_grad or tensor._node.owner is None
+    return tensor._node if alone else clone(tensor)._node
 
 
 def _with_aux(name: str, function: Function, result: Any) -> tuple[Any, Any]:

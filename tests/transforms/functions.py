@@ -16,7 +16,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Case:
-    """A function of a library and of arrays, and the shapes of these; ``integers`` are the bounds of a last argument."""
+    """A function of a library and of arrays, and their shapes; ``integers`` are the bound and shape of a last one."""
 
     call: Callable[..., Any]
     shapes: tuple[Shape, ...]
