@@ -110,8 +110,9 @@ class Repeat:
         if self._busy:
             return
         frame = self._frame
-        if frame.pool is not POOL.state:
-            frame.fit(self._launch.extents, POOL.state)
+        pool = POOL.start() if frame.compiled.parallel else POOL.state
+        if frame.pool is not pool:
+            frame.fit(self._launch.extents, pool)
             self._private = frame.size <= PRIVATE
             if self._private:
                 frame.own()

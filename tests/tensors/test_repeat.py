@@ -94,6 +94,22 @@ def test_a_number_that_came_out_may_be_updated_in_place() -> None:
     assert state.item() == 6
 
 
+def test_a_number_that_came_out_is_a_tensor_like_any_other() -> None:
+    total = cv.jit(lambda x: x.sum())
+    for _ in range(2):
+        one = total(cv.tensor([0, 1]))
+    table = cv.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert table[one].tolist() == [3, 4]
+    assert (int(one), float(one), list(range(3))[one], one.reshape(1).tolist()) == (1, 1.0, 1, [1])
+    table[one - 1] = 5.0
+    assert table.tolist() == [[5, 5], [3, 4]]
+    for _ in range(2):
+        half = total(cv.tensor([0.25, 0.25]))
+    weight = half.requires_grad_()
+    (weight * weight).backward()
+    assert (weight.grad.item(), weight.item(), weight.numpy().dtype) == (1, 0.5, np.float32)
+
+
 def test_what_somebody_holds_is_not_updated_in_place() -> None:
     weight, step = training()
     tensor, array = weight.detach(), weight.numpy()
