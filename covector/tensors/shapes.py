@@ -271,7 +271,8 @@ def split(x: Tensor, size: int | Sequence[int], axis: int = 0) -> tuple[Tensor, 
     """
     place = axis_of("split", x, axis)
     extent = x.shape[place]
-    sizes = list(size) if not isinstance(size, int) else [min(size, extent - at) for at in range(0, extent, size)]
+    starts = range(0, max(extent, 1), size) if isinstance(size, int) else ()
+    sizes = [min(size, extent - at) for at in starts] if isinstance(size, int) else list(size)
     if sum(sizes) != extent:
         raise ShapeError(
             f"split_with_sizes expects split_sizes to sum exactly to {extent} (input tensor's size at dimension "

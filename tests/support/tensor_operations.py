@@ -88,7 +88,12 @@ ARITHMETIC: dict[str, Operation] = {
     "mul": Operation(two, lambda _, x, y: x * y, weight=4),
     "div": Operation(two, lambda _, x, y: x / (y * y + 0.5), weight=2),
     "raw_div": Operation(two, lambda _, x, y: x / y),
-    "pow": Operation(drawn(one(), among(2, 3, 2.0, 1, 0, -1, 0.5, -2, 1.5)), lambda _, x, p: x**p),
+    "pow": Operation(
+        drawn(one(), among(2, 3, 2.0, 1, 0, -1, 0.5, -2, 1.5)),
+        lambda _, x, p: x**p,
+        # As a tensor the exponent 0.5 is no square root, so that minus infinity has one.
+        lambda _, x, p: x ** torch.tensor(p, dtype=x.dtype),
+    ),
     "pow_of_two": Operation(two, lambda _, x, y: (x * x + 0.5) ** y),
     "rpow": Operation(one(), lambda _, x: 2**x),
     "remainder": Operation(drawn(one(), among(2, -1.5, 0.75)), lambda _, x, y: x % y),
@@ -110,7 +115,10 @@ ARITHMETIC: dict[str, Operation] = {
     "xor": Operation(truths, lambda _, x, y: x ^ y),
     "not": Operation(one("b"), lambda _, x: ~x),
     "count": Operation(with_axis("b"), lambda _, x, axis: x.sum(dim=axis)),
-    "truth_as_float": Operation(two, lambda _, x, y: (x > 0) * y, weight=0.5),
+    # A condition that is false is a strong zero: it is 0 times NaN, too.
+    "truth_as_float": Operation(
+        two, lambda _, x, y: (x > 0) * y, lambda _, x, y: torch.where(x > 0, y, torch.zeros_like(y)), weight=0.5
+    ),
     "where": Operation(draws.chosen, lambda library, c, x, y: library.where(c, x, y), weight=2),
     "where_number": Operation(one(), lambda library, x: library.where(x > 0.3, x, -1.0)),
     "where_domain": Operation(

@@ -56,6 +56,7 @@ FAULTS = [
         lambda _, x, y: _updated(x, y) * _updated(x, 2 * y),
         ([1.0, 2.0], [3.0, 4.0]),
     ),
+    Fault("an axis of extent 0 had no part", lambda _, x: x.split(2)[0] * 2, ([],)),
     Fault("log-sum-exp of infinity was NaN", lambda L, x: L.logsumexp(x, -1), ([[1.0, INF], [-INF, -INF]],)),
     Fault("a mask of no axes was refused", lambda _, x: x[x > 1], (1.5,), traced=False),
     Fault("a mask of no axes was refused", lambda _, x: x[x > 2], (1.5,), traced=False),
