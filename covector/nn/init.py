@@ -16,6 +16,7 @@ from covector.tensors.backward import no_grad
 from covector.tensors.creation import asarray, eye, full
 from covector.tensors.node import STATE
 from covector.tensors.tensor import Tensor
+from covector.tensors.update import set_data
 
 _GAINS = {
     "linear": 1.0,
@@ -150,7 +151,7 @@ def _fan(tensor: Tensor, mode: str) -> int:
 def _set(tensor: Tensor, values: Tensor) -> Tensor:
     """Let a tensor hold values that nobody else holds; those that are there already are not copied."""
     if values._node.entry is None and STATE.trace is None:
-        tensor.data = values
+        set_data(tensor, values)
         return tensor
     with no_grad():
         tensor.copy_(values)
