@@ -20,13 +20,19 @@ from covector.native import jit
 def function_code(name: str, dtype: str, width: int, count: int, target: Target) -> str:
     """A function that applies a scalar function to ``width`` elements at once."""
     module = Module(target)
-    module.helper("apply", lambda: _function(module, name, dtype, width, count))
+    unique = entry_of(name, dtype, width, count)  # the name of a helper determines its text
+    module.helper(unique, lambda: _function(module, unique, name, dtype, width, count))
     return module.text()
 
 
-def _function(module: Module, name: str, dtype: str, width: int, count: int) -> str:
+def entry_of(name: str, dtype: str, width: int, count: int) -> str:
+    """What the function is called."""
+    return f"apply_{name}_{dtype}_{width}_{count}"
+
+
+def _function(module: Module, entry: str, name: str, dtype: str, width: int, count: int) -> str:
     parameters = [*((f"x{n}", "ptr") for n in range(count)), ("result", "ptr"), ("size", "i64")]
-    build = Builder(module, "apply", parameters)
+    build = Builder(module, entry, parameters)
     mode = flushing(module.target.architecture)
     for declaration in mode.declarations:
         module.declare(declaration)
@@ -51,8 +57,9 @@ def compiled(
     """A scalar function of arrays of any size; the widest vectors unless a width is given."""
     target = target or jit.host().target
     width = width or target.lanes(dtype)
-    code = jit.Code(jit.object_code(function_code(name, dtype, width, count, target)), ["apply"])
-    run = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (count + 1), ctypes.c_int64)(code.address("apply"))
+    entry = entry_of(name, dtype, width, count)
+    code = jit.Code(jit.object_code(function_code(name, dtype, width, count, target)), [entry])
+    run = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (count + 1), ctypes.c_int64)(code.address(entry))
 
     def apply(*arrays: np.ndarray) -> np.ndarray:
         shape = np.broadcast_shapes(*(np.shape(array) for array in arrays))
