@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -81,7 +82,9 @@ def _has_openblas() -> bool:
 @cache
 def mkl() -> Library | None:
     """MKL, told to use no threads of its own; None where it is not installed."""
-    for name in _MKL_NAMES:
+    # The wheel puts it beside Python's own libraries, where the loader does not look.
+    beside = Path(sys.prefix) / ("Library/bin" if sys.platform == "win32" else "lib")
+    for name in (*(str(beside / name) for name in _MKL_NAMES), *_MKL_NAMES):
         try:
             handle = ctypes.CDLL(name)
             handle.MKL_Set_Threading_Layer(_SEQUENTIAL)
