@@ -162,7 +162,7 @@ def array_of(node: Node) -> Any:
     data = node.data
     if data is ABSENT:
         raise JitError(
-            "a tensor of a function that jit traced left the function, and has no value",
+            "a tensor of a function that jit, vmap or another transform traced left the function, and has no value",
             hint="return it from the function: only what is returned, or written with copy_ or x[i] = v, has values",
         )
     if type(data) is _ndarray:
