@@ -30,6 +30,7 @@ from covector.ops import OPERATIONS, SCALARS, Operation
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 OPERATION_PAGES = DOCS / "operations"
+LONGEST = 120  # characters of a line, as everywhere in the repository
 EXECUTED = (
     ROOT / "README.md",
     *(DOCS / f"{name}.md" for name in ("index", "notation", "delta-elimination", "jacobians", "training", "engine")),
@@ -114,7 +115,9 @@ def call(operation: Operation) -> str:
     """How an operation is called, with the defaults of its parameters."""
     parameters = [f"{name}={value}" for name, value in operation.parameters.items()]
     parameters += ["axis=-1"] if operation.axis else []
-    return f"{operation.name}({', '.join([*operation.arguments, *parameters])})"
+    given = ", ".join([*operation.arguments, *parameters])
+    line = f"{operation.name}({given})"
+    return line if len(line) <= LONGEST else f"{operation.name}(\n    {given}\n)"
 
 
 def _parameters(operation: Operation) -> Iterator[str]:

@@ -40,7 +40,8 @@ LAYERS: list[tuple[str, ...]] = [
     ("notes",),
     ("cli",),
 ]
-IMPORTED_IN_FUNCTIONS = {"IPython", "jax", "matplotlib", "scipy", "torch"}  # optional packages; everything else at the top
+# Optional packages; everything else is imported at the top.
+IMPORTED_IN_FUNCTIONS = {"IPython", "jax", "matplotlib", "scipy", "torch"}
 IMPORTED_BY_NAME = {"covector"}  # the modules that may use import_module
 LOADED_BY_PYTEST = {"covector.checker.pytest_checks", "covector.checker.pytest_plugin"}  # where pytest is, of course
 MOST_LINES = 450

@@ -7,7 +7,12 @@ from covector.ops.record import Operation
 _CONV = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 _TRANSPOSED = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
 _CONV_RECTANGULAR = {
-    **{"stride_y": 1, "stride_x": 1, "padding_y": 0, "padding_x": 0, "dilation_y": 1, "dilation_x": 1},
+    "stride_y": 1,
+    "stride_x": 1,
+    "padding_y": 0,
+    "padding_x": 0,
+    "dilation_y": 1,
+    "dilation_x": 1,
     "groups": 1,
 }
 _POOL = {"size": 2, "stride": 2, "padding": 0}
