@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -184,3 +185,11 @@ def test_reads_are_of_the_inputs_alone() -> None:
     given = Input("x", (as_affine(3),), "float64")
     statement = Compute("y", (), Read(given, (as_affine(1),)))
     assert compile_program(Program((given,), (statement,), (statement,))).run([np.arange(3.0)])[0] == 1
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("sapphirerapids", "mkl"), ("znver5", "openblas")])
+def test_mkl_is_left_alone_where_it_is_slow(name: str, wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blas, "mkl", lambda: object())
+    monkeypatch.setattr(blas.jit, "host", lambda: SimpleNamespace(name=name))
+    monkeypatch.setattr(blas.SETTINGS, "choice", "auto")
+    assert blas.leave().library == wanted
