@@ -189,7 +189,7 @@ def test_reads_are_of_the_inputs_alone() -> None:
 
 @pytest.mark.parametrize(("name", "wanted"), [("sapphirerapids", "mkl"), ("znver5", "openblas")])
 def test_mkl_is_left_alone_where_it_is_slow(name: str, wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blas, "mkl", lambda: object())
+    monkeypatch.setattr(blas, "mkl", object)
     monkeypatch.setattr(blas.jit, "host", lambda: SimpleNamespace(name=name))
     monkeypatch.setattr(blas.SETTINGS, "choice", "auto")
     assert blas.leave().library == wanted
