@@ -84,7 +84,6 @@ def test_many_python_threads_may_call_at_once() -> None:
     assert not wrong
 
 
-@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # of JAX, where another test has imported it
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_child_has_threads_of_its_own() -> None:
     executable, x = total(), np.linspace(-1, 1, SIZE)
