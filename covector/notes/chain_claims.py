@@ -15,7 +15,7 @@ from covector.notes.chain_compare import Equality, compare, equal_at_points, gue
 from covector.notes.chain_define import chain_rule
 from covector.notes.chain_page import Parts, dropped_factors, page_edits
 from covector.notes.chain_repairs import Edit, edits
-from covector.notes.chain_truth import right_form
+from covector.notes.chain_truth import LETTERS, right_form
 from covector.notes.context import COTANGENTS, Context
 from covector.notes.latex import read_formula
 from covector.notes.page import Snippet
@@ -25,7 +25,6 @@ from covector.notes.translate_values import MisfitError, UnreadError, Value
 
 REPAIR_SECONDS, PAGE_REPAIR_SECONDS = 4.0, 10.0
 MOST_EDITS = 600
-LETTERS = "qrstuvklmnabcdegh"
 
 
 @dataclass

@@ -19,7 +19,7 @@ MOST_NODES = 60
 MOST_CHARACTERS = 240
 _STAND_IN = "cotangent"
 _STOOD_IN = re.compile(r"\{?\\mathrm\{cotangent\}\}?(_\{[^{}]*\})?")
-_LETTERS = "pqrstuvklmnabcdegh"
+LETTERS = "pqrstuvklmnabcdegh"
 
 
 def right_form(translator: Translator, true: Value, cotangent: str) -> str | None:
@@ -67,7 +67,7 @@ def _named(body: Expr, cotangent: str) -> Expr:
 def _lettered(body: Expr, statement: Compute) -> Expr:
     """The body with letters for the indices that sums bind."""
     taken = {index.name for index in statement.indices}
-    letters = iter([letter for letter in _LETTERS if letter not in taken])
+    letters = iter([letter for letter in LETTERS if letter not in taken])
 
     def change(node: object) -> object:
         if not isinstance(node, Reduce):

@@ -12,13 +12,12 @@ from covector.errors import CovectorError
 from covector.ir import Program
 from covector.native.engine import compile_program
 from covector.native.pool import POOL
-from covector.run.extents import evaluate_extent
 from covector.run.reference import evaluate
 from tests.calculus.test_random import corpus
 from tests.ops.comparisons import differentiable, first_of_each_program
-from tests.schedule.test_agreement import single, with_gradients
+from tests.schedule.test_agreement import single
 from tests.support.generator import generate
-from tests.support.programs import arrays, program, symbols
+from tests.support.programs import arrays, cases_of, program
 
 RANDOM, CHUNK = 100, 25
 TOLERANCE = {"float64": 1e-9, "float32": 2e-4}
@@ -73,14 +72,7 @@ def test_what_once_went_wrong_elsewhere(number: int) -> None:
 
 
 def check_text(text: str, sizes: Mapping[str, int], seed: int) -> None:
-    """A program in the notation and its gradients, every statement of them an output."""
-    read = program(text)
-    extents = {**dict.fromkeys(symbols(read), 2), **sizes}
-    rng = np.random.default_rng(seed)
-    given = arrays(read, extents, rng)
-    for each in with_gradients(Program(read.inputs, read.statements, read.statements)):
-        for added in each.inputs[len(read.inputs) :]:
-            given[added.name] = rng.standard_normal([evaluate_extent(extent, extents) for extent in added.shape])
+    for each, given, extents in cases_of(text, sizes, seed):
         check_native(each, given, extents, tolerance=1e-6)
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 
-from covector.calculus.reverse import gradients
 from covector.errors import BoundsError, CovectorError
-from covector.ir import Compute, Input, Opaque, Program, Tensor, as_affine, check
-from covector.run.extents import evaluate_extent
+from covector.ir import Compute, Input, Opaque, Program, as_affine, check
 from covector.run.reference import evaluate
 from covector.schedule.plan_program import PASSES, plan
 from covector.schedule.reductions import reread
@@ -19,7 +17,7 @@ from tests.calculus.test_random import corpus
 from tests.ops.comparisons import differentiable, first_of_each_program
 from tests.schedule.interpret import interpret
 from tests.support.generator import generate
-from tests.support.programs import arrays, float_inputs, program, symbols
+from tests.support.programs import arrays, cases_of, program, with_gradients
 
 RANDOM, CHUNK = 200, 25
 
@@ -39,15 +37,6 @@ def check_plan(read: Program, given: Mapping[str, Any], extents: Mapping[str, in
         wanted, value = expected[output.name], found[output.name]
         assert (value.shape, value.dtype) == (wanted.shape, wanted.dtype)
         np.testing.assert_allclose(value, wanted, rtol=tolerance, atol=tolerance, err_msg=f"{output!r}\nin\n{read!r}")
-
-
-def with_gradients(read: Program) -> Iterable[Program]:
-    """A program, and that of its gradients together with what it computes."""
-    yield read
-    wanted: tuple[Tensor, ...] = float_inputs(read)
-    if read.output.dtype.startswith("float") and wanted:
-        found = gradients(read, wanted).gradient_program(wanted)
-        yield Program(found.inputs, found.statements, (read.output, *found.outputs))
 
 
 @pytest.mark.parametrize("sized", [False, True], ids=["symbols", "numbers"])
@@ -75,14 +64,7 @@ def test_what_once_went_wrong_elsewhere(number: int) -> None:
 
 
 def check_text(text: str, sizes: Mapping[str, int], seed: int) -> None:
-    """A program in the notation and its gradients, every statement of them an output."""
-    read = program(text)
-    extents = {**dict.fromkeys(symbols(read), 2), **sizes}
-    rng = np.random.default_rng(seed)
-    given = arrays(read, extents, rng)
-    for each in with_gradients(Program(read.inputs, read.statements, read.statements)):
-        for added in each.inputs[len(read.inputs) :]:
-            given[added.name] = rng.standard_normal([evaluate_extent(extent, extents) for extent in added.shape])
+    for each, given, extents in cases_of(text, sizes, seed):
         check_plan(each, given, extents, tolerance=1e-6)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from covector.calculus.reverse import gradients
 from covector.frontend.program import read_program
-from covector.ir import Apply, Compute, Index, Input, Program, Read, Reduce, Symbol, is_float, walk
+from covector.ir import Apply, Compute, Index, Input, Program, Read, Reduce, Symbol, Tensor, is_float, walk
 from covector.ir.affine import Affine, Floor, Mod, atoms, free
 from covector.run.extents import evaluate_extent
 
@@ -57,6 +58,27 @@ def arrays(
             low, high = limits.get(given.name, (-1, 5) if outside else _compared(read, given, extents))
             drawn[given.name] = np.asarray(rng.integers(low, max(high, low + 1), shape), given.dtype)
     return drawn
+
+
+def with_gradients(read: Program) -> Iterable[Program]:
+    """A program, and that of its gradients together with what it computes."""
+    yield read
+    wanted: tuple[Tensor, ...] = float_inputs(read)
+    if read.output.dtype.startswith("float") and wanted:
+        found = gradients(read, wanted).gradient_program(wanted)
+        yield Program(found.inputs, found.statements, (read.output, *found.outputs))
+
+
+def cases_of(text: str, sizes: Mapping[str, int], seed: int) -> Iterator[tuple[Program, Arrays, dict[str, int]]]:
+    """A program in the notation and its gradients, every statement of them an output, with arrays and extents."""
+    read = program(text)
+    extents = {**dict.fromkeys(symbols(read), 2), **sizes}
+    rng = np.random.default_rng(seed)
+    given = arrays(read, extents, rng)
+    for each in with_gradients(Program(read.inputs, read.statements, read.statements)):
+        for added in each.inputs[len(read.inputs) :]:
+            given[added.name] = rng.standard_normal([evaluate_extent(extent, extents) for extent in added.shape])
+        yield each, given, extents
 
 
 def _extents(read: Program) -> Iterator[Affine]:
