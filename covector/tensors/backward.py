@@ -246,11 +246,6 @@ def flowing(order: Sequence[Node]) -> set[Node]:
     return found
 
 
-def set_grad(enabled: bool) -> Any:
-    """A context in which gradients are recorded, or not."""
-    return _Grad(enabled)
-
-
 class _Grad:
     """Switches recording on or off while it lasts; also a decorator."""
 
