@@ -10,6 +10,7 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import unified_diff
 from functools import partial
 from pathlib import Path
 
@@ -56,9 +57,10 @@ def left_over() -> list[Path]:
     return sorted(set(OPERATION_PAGES.glob("*.md")) - set(pages()))
 
 
-def is_current(path: Path) -> bool:
-    """Whether a page is as it would be written now, but for measured errors."""
-    return path.exists() and same(path.read_text(encoding="utf-8"), pages()[path]())
+def difference(path: Path) -> str:
+    """The lines in which a page differs from what would be written now; none where that is in measured errors alone."""
+    old, new = path.read_text(encoding="utf-8") if path.exists() else "", pages()[path]()
+    return "" if same(old, new) else "\n".join(unified_diff(old.splitlines(), new.splitlines(), lineterm=""))
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ import numpy as np
 
 from covector.errors import CovectorError, ShapeError
 from covector.tensors.creation import asarray
+from covector.tensors.random import default_generator
 from covector.tensors.tensor import Tensor
 
 _WAIT = 0.1  # seconds after which a thread that cannot hand a batch over looks whether anybody still wants it
@@ -24,7 +25,7 @@ class Batches:
     ) -> None:
         self.arrays, self.size, self.shuffle = tuple(arrays), size, shuffle
         self.drop_last, self.prefetch = drop_last, prefetch
-        self._seeds = np.random.SeedSequence(seed)
+        self._seeds = None if seed is None else np.random.SeedSequence(seed)
 
     @property
     def samples(self) -> int:
@@ -37,10 +38,14 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         """Go through the batches once: an epoch; each epoch of shuffled batches has an order of its own."""
-        order = np.random.default_rng(self._seeds.spawn(1)[0]).permutation(self.samples) if self.shuffle else None
+        order = self._generator().permutation(self.samples) if self.shuffle else None
         found = (self._batch(order, start * self.size) for start in range(len(self)))
         gathered = _ahead(found, self.prefetch) if self.prefetch else found
         return (tuple(asarray(array) for array in batch) for batch in gathered)
+
+    def _generator(self) -> np.random.Generator:
+        """What shuffles an epoch: the seed's own sequence, or else the generator that `random.manual_seed` seeds."""
+        return default_generator.numpy if self._seeds is None else np.random.default_rng(self._seeds.spawn(1)[0])
 
     def _batch(self, order: np.ndarray | None, start: int) -> tuple[np.ndarray, ...]:
         rows = slice(start, start + self.size) if order is None else order[start : start + self.size]
@@ -63,8 +68,8 @@ def batches(
 
     ``arrays`` are tensors, NumPy arrays or lists with the same first extent; a batch is a tuple of tensors of their
     dtypes. The last batch may be smaller, and with ``drop_last`` is left out then. ``shuffle`` takes the rows in
-    another order each epoch, the same orders for the same ``seed``. ``prefetch`` batches are gathered ahead by a
-    thread.
+    another order each epoch: the same orders for the same ``seed``, and without one those of `random.manual_seed`.
+    ``prefetch`` batches are gathered ahead by a thread.
 
     Raises `ShapeError` where the arrays have different numbers of rows, or none.
 

@@ -49,6 +49,15 @@ def test_shuffled_each_epoch_in_another_order_and_with_a_seed_in_the_same_orders
     assert epochs(4) != [first, second]
 
 
+def test_without_a_seed_of_their_own_the_orders_follow_the_default_generator() -> None:
+    found = data.batches(X, Y, size=4, shuffle=True)
+    cv.random.manual_seed(5)
+    first, second = rows(found), rows(found)
+    cv.random.manual_seed(5)
+    assert [rows(found), rows(found)] == [first, second]
+    assert first != second
+
+
 def test_rows_stay_together() -> None:
     for x, y in data.batches(X, Y, size=3, shuffle=True, prefetch=2):
         np.testing.assert_array_equal(x.numpy()[:, 0], 2 * y.numpy())

@@ -25,7 +25,8 @@ WRITTEN = [*generate.EXECUTED, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs")
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_the_page_is_current(path: Path) -> None:
-    assert generate.is_current(path), f"{path.relative_to(ROOT)} is stale: run python docs/generate.py {path.stem}"
+    difference = generate.difference(path)
+    assert not difference, f"{path.relative_to(ROOT)} is stale: run python docs/generate.py {path.stem}\n{difference}"
 
 
 def test_no_page_is_left_over() -> None:
