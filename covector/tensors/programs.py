@@ -81,7 +81,8 @@ def compiled(graph: Graph) -> Compiled:
             if len(_structures) > MOST_PROGRAMS:
                 _structures.popitem(last=False)
         _structures.move_to_end(key)
-        for program in reversed(structure.programs):
+        # The oldest that fits: going through the same sizes again finds the same programs, and so the same bits.
+        for program in structure.programs:
             extents = program.extents(sizes)
             if extents is not None:
                 return Compiled(program.linked, program.executable, extents)
