@@ -16,6 +16,7 @@ from covector.ir import Affine, Expr, Index, Read, as_affine
 from covector.ir.affine import free
 from covector.jacobians.factorise import Sizes
 from covector.jacobians.form import Form
+from covector.jacobians.positions import is_permutation, is_reversal, shifts
 from covector.jacobians.support import Support, is_inequality, support
 from covector.jacobians.terms import Groups, Term
 from covector.notation.print import text
@@ -108,8 +109,36 @@ def structure(form: Form, sizes: Sizes = TYPICAL_SIZES) -> Structure:
         return found[0]
     if all(part.kind in DIAGONALS for part in found):
         return Structure("diagonal")
+    if is_permutation(form.terms, form.groups):
+        return Structure("permutation", shape=_shape(form.groups, sizes))
+    found = _joined_shifts(form, found, sizes)
+    if len(found) == 1:
+        return found[0]
     order = sorted(found, key=lambda part: (part.kind not in DIAGONALS, part.kind == "low rank"))
     return Structure("sum", tuple(order), shape=found[0].shape)
+
+
+def _joined_shifts(form: Form, found: list[Structure], sizes: Sizes) -> list[Structure]:
+    """The structures of terms, those of several diagonals that are shifted along one axis as one: a band."""
+    groups = form.groups
+    supports = [support(term, groups) for term in form.terms]
+    apart = [shifts(own) for own in supports]
+    moving = {axis for own in apart if own is not None for axis, shift in enumerate(own) if shift}
+    if sum(own is not None for own in apart) < 2 or len(moving) != 1:
+        return found
+    factors = [
+        factor for own, shift in zip(supports, apart, strict=True) if shift is not None for factor in own.factors
+    ]
+    kind = "banded" if any(map(free, factors)) else "Toeplitz"
+    band = Structure(kind, shape=_shape(groups, sizes))
+    if kind == "Toeplitz" and len(groups.outputs) > 1:
+        axes = [Groups((row,), (column,)) for row, column in zip(groups.outputs, groups.inputs, strict=True)]
+        parts = [
+            Structure("Toeplitz" if n in moving else "identity", shape=_shape(axis, sizes))
+            for n, axis in enumerate(axes)
+        ]
+        band = Structure("Kronecker", tuple(_joined_diagonals(parts, sizes)), shape=band.shape)
+    return [band, *(part for part, shift in zip(found, apart, strict=True) if shift is None)]
 
 
 def _of_term(term: Term, groups: Groups, sizes: Sizes) -> Structure:
@@ -230,7 +259,10 @@ def _of_component(component: Component, whole: Term, sizes: Sizes) -> Structure:
     if not groups.outputs or not groups.inputs:
         return Structure("vector", shape=shape)
     found = support(term, groups)
-    if not found.guards and not found.bound and (kind := _by_positions(found, scalars(whole))) is not None:
+    kind = None if found.guards or found.bound else _by_positions(found, groups, scalars(whole))
+    if kind in (None, "selection") and is_permutation((term,), groups):
+        kind = "permutation"
+    if kind is not None:
         return Structure(kind, shape=shape)
     windows = {kind for factor in term.factors if (kind := _window(factor, groups)) is not None}
     if windows or _is_band(found):
@@ -261,12 +293,12 @@ def _blocks(term: Term, groups: Groups, shared: frozenset[Index], sizes: Sizes) 
     return (Structure("low rank", rank=rank, shape=shape),)
 
 
-def _by_positions(found: Support, scale: tuple[Expr, ...]) -> str | None:
+def _by_positions(found: Support, groups: Groups, scale: tuple[Expr, ...]) -> str | None:
     """The kind of a component whose columns are known where its rows are, or the other way round."""
     rows, columns = _indices(found.rows), _indices(found.columns)
     pure = all(position.index is not None for position in (*found.rows, *found.columns))
     distinct = len(set(found.rows)) == len(found.rows) and len(set(found.columns)) == len(found.columns)
-    if rows == columns and pure and distinct:
+    if rows == columns and is_reversal(found, groups):
         if found.rows == found.columns:
             return "diagonal" if found.factors else "scalar" if scale or found.coefficient != 1 else "identity"
         return "permutation"
