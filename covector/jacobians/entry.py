@@ -16,6 +16,7 @@ from covector.jacobians.accumulate import entries
 from covector.jacobians.factorise import Sizes, Stored, factorised
 from covector.jacobians.form import Extents, Recipe, recipe
 from covector.jacobians.forward import Forward, Shapes, Source, unknown
+from covector.jacobians.hessian import hessian_of
 from covector.jacobians.jacobian import Jacobian, Shown
 from covector.jacobians.names import Given, Name, mapped, names_in
 from covector.jacobians.operator import Operator, tangent_program
@@ -76,8 +77,9 @@ def hessian(
 ) -> Callable[..., Any]:
     """What gives the Hessian of a forward with one number as its output, as a `Jacobian` of the gradient.
 
-    The arguments are those of `jacobian`; by several arguments it is a tuple of tuples, ``H[a][b] = ∂²f/∂a∂b``. Raises
-    `ShapeError` where the output is not one number.
+    The arguments are those of `jacobian`; by several arguments, or a tree of them, it is a `Hessian` of blocks,
+    ``H[a][b] = ∂²f/∂a∂b``, which multiplies and solves as one matrix. Raises `ShapeError` where the output is not one
+    number.
 
     >>> import covector as cv
     >>> H = cv.hessian("f = sum[i,j]((T[i,j] - sum[k](U[i,k] * V[j,k]))**2)", wrt="U")
@@ -96,7 +98,7 @@ def hessian(
                 by, lambda other: jacobian_of(gradient, _input(gradient, other), given.arrays, extents, budget)
             )
 
-        return mapped(by, row)
+        return hessian_of(mapped(by, row), by, budget)
 
     return at
 

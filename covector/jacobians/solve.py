@@ -26,14 +26,13 @@ from covector.jacobians.plan import check_dense
 from covector.jacobians.sparse import elements
 from covector.jacobians.structure import DIAGONALS, Component, components, scalars, structure
 from covector.jacobians.terms import Term, placed
-from covector.jacobians.woodbury import low_rank_parts, updated
+from covector.jacobians.woodbury import low_rank_parts, rank_of, updated
 from covector.run.reference import Array
 
 if TYPE_CHECKING:
     from covector.jacobians.jacobian import Jacobian
 
 INSTEAD = "J @ v and u @ J work without it, so an iterative method such as conjugate gradients does"
-
 
 DAMPED = "damp it: J.shifted(1e-6)"
 
@@ -49,6 +48,31 @@ def logdet(jacobian: Jacobian) -> float:
         return _solved(jacobian, np.zeros((*jacobian.output_shape, 1), jacobian.dtype)).logdet()
     except SingularError:
         return -inf
+
+
+def workspace(jacobian: Jacobian) -> int:
+    """The bytes of the dense matrices that `solve` makes, before it makes them."""
+    itemsize = jacobian.dtype.itemsize
+    if jacobian.plan.choice == "chunked":
+        return jacobian.plan.dense_nbytes
+    if len(jacobian.form.terms) == 1:
+        found = components(jacobian.form.terms[0], jacobian.form.groups)
+        return sum(_component_bytes(jacobian, component) for component in found)
+    layout = Layout(jacobian, ties_of(jacobian))
+    parts = low_rank_parts(jacobian, layout)
+    if parts is None:
+        return layout.count * layout.height * layout.width * itemsize
+    base, low = parts
+    rank = sum(rank_of(term) for term in low)
+    return workspace(base) + 2 * layout.count * layout.height * rank * itemsize
+
+
+def _component_bytes(jacobian: Jacobian, component: Component) -> int:
+    own = jacobian.over(component.groups, (component.term,))
+    if own.structure.kind in (*DIAGONALS, "permutation", "selection"):
+        return 0
+    layout = Layout(own, ties_of(own))
+    return layout.count * layout.height * layout.width * jacobian.dtype.itemsize
 
 
 def _solved(jacobian: Jacobian, right: Array) -> Solved:

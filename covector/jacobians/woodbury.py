@@ -29,13 +29,14 @@ def low_rank_parts(jacobian: Jacobian, layout: Layout) -> tuple[Jacobian, tuple[
     """
     low = tuple(term for term in jacobian.form.terms if _is_split(_inside(term, jacobian, layout), layout))
     rest = tuple(term for term in jacobian.form.terms if term not in low)
-    rank = sum(_rank(term) for term in low)
+    rank = sum(rank_of(term) for term in low)
     if not low or not rest or 2 * rank > layout.height:
         return None
     return jacobian.over(jacobian.form.groups, rest), low
 
 
-def _rank(term: Term) -> int:
+def rank_of(term: Term) -> int:
+    """The rank that a term of low rank has at most."""
     return prod(index.extent.constant for index in term.bound)
 
 

@@ -1,0 +1,160 @@
+"""Hessians by several arguments as one symmetric matrix of blocks, with systems and determinants of the whole.
+
+Arguments that nothing couples are solved by themselves. Where some are coupled, those whose own block is cheap to solve
+and that are not coupled with each other are eliminated by the structure of their block, and what remains, the Schur
+complement ``S = H_rr - H_re H_ee⁻¹ H_er``, is a dense matrix over the rest alone. What all of that takes is estimated
+for every such choice before anything is computed, and the least is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from math import inf, prod
+
+import numpy as np
+
+from covector.errors import BudgetError
+from covector.jacobians.blocks import SingularError, log_determinants, solve_dense
+from covector.jacobians.jacobian import Jacobian
+from covector.jacobians.plan import BUDGET, bytes_text
+from covector.jacobians.solve import workspace
+from covector.run.reference import Array
+
+Found = tuple[dict[int, Array], list[Callable[[], float]]]
+"""Solutions by the places of arguments, and what gives the parts of the logarithm of the determinant."""
+
+Grid = Sequence[Sequence[Jacobian]]
+"""The blocks by rows; the block in row a and column b is the transposed of that in row b and column a."""
+
+INSTEAD = "H @ v works without it, so conjugate gradients do: cv.optim.Newton(…, solver='cg')"
+
+
+@dataclass(frozen=True)
+class Elimination:
+    """Which of some coupled arguments are eliminated one by one, which are left for a dense matrix, and the bytes."""
+
+    first: tuple[int, ...]
+    rest: tuple[int, ...]
+    nbytes: int
+
+
+class Symmetric:
+    """A symmetric matrix of Jacobians, with what is solved of it together."""
+
+    def __init__(self, grid: Grid, budget: int = BUDGET) -> None:
+        self.grid, self.budget = grid, budget
+        self.shapes = [row[place].input_shape for place, row in enumerate(grid)]
+        self.sizes = [prod(shape) for shape in self.shapes]
+
+    def solve(self, rights: Sequence[Array]) -> list[Array]:
+        """The solutions for right sides of the shapes of the arguments, of which further axes are carried along."""
+        more = rights[0].shape[len(self.shapes[0]) :]
+        columns = [right.reshape(*shape, -1) for right, shape in zip(rights, self.shapes, strict=True)]
+        found: dict[int, Array] = {}
+        for places in self.coupled():
+            found.update(self._solved({place: columns[place] for place in places})[0])
+        return [found[place].reshape((*shape, *more)) for place, shape in enumerate(self.shapes)]
+
+    def logdet(self) -> float:
+        """``log |det H|``, -inf where H is singular."""
+        nothing = [np.zeros((*shape, 1), self.grid[0][0].dtype) for shape in self.shapes]
+        try:
+            parts = [self._solved({place: nothing[place] for place in places})[1] for places in self.coupled()]
+            return float(sum(part() for own in parts for part in own))
+        except SingularError:
+            return -inf
+
+    def coupled(self) -> list[list[int]]:
+        """The arguments in groups, between which every block is zero."""
+        groups: list[list[int]] = []
+        for place in range(len(self.grid)):
+            touching = [group for group in groups if any(self._is_coupled(place, other) for other in group)]
+            groups = [group for group in groups if group not in touching]
+            groups.append(sorted([place, *(other for group in touching for other in group)]))
+        return groups
+
+    def _is_coupled(self, one: int, other: int) -> bool:
+        block = self.grid[one][other]
+        return block.plan.choice == "chunked" or bool(block.form.terms)
+
+    def _solved(self, rights: Mapping[int, Array]) -> Found:
+        """The solutions of coupled arguments by their places."""
+        places = tuple(rights)
+        if len(places) == 1 and self._is_stored(places[0]):
+            block = self.grid[places[0]][places[0]]
+            return {places[0]: block.solve(rights[places[0]])}, [block.logdet]
+        chosen = self.elimination(places)
+        if chosen.nbytes > self.budget:
+            count = sum(self.sizes[place] for place in places)
+            what = f"these {len(places)} coupled arguments" if len(places) > 1 else "this argument"
+            message = f"a system with {what}, {count} unknowns, takes dense matrices of {bytes_text(chosen.nbytes)}"
+            hint = f"{INSTEAD}; or allow it: budget={chosen.nbytes}"
+            raise BudgetError(f"{message}, more than the budget of {bytes_text(self.budget)}", hint=hint)
+        try:
+            return self._eliminated(chosen, rights)
+        except SingularError:
+            if not chosen.first or self._bytes((), places) > self.budget:
+                raise
+        # The block of an argument may be singular where the whole matrix is not.
+        return self._eliminated(Elimination((), places, 0), rights)
+
+    def _is_stored(self, place: int) -> bool:
+        return self.grid[place][place].plan.choice != "chunked"
+
+    def elimination(self, places: Sequence[int]) -> Elimination:
+        """What is eliminated of some coupled arguments: what takes the least memory."""
+        choices = [Elimination((), tuple(places), self._bytes((), places))]
+        by_size = sorted(places, key=lambda place: -self.sizes[place])
+        first: list[int] = []
+        for place in by_size[:-1]:
+            if not self._is_stored(place) or any(self._is_coupled(place, other) for other in first):
+                continue
+            first.append(place)
+            rest = tuple(other for other in places if other not in first)
+            choices.append(Elimination(tuple(first), rest, self._bytes(first, rest)))
+        return min(choices, key=lambda choice: choice.nbytes)
+
+    def _bytes(self, first: Sequence[int], rest: Sequence[int]) -> int:
+        """The bytes of the dense matrices that an elimination makes."""
+        itemsize = self.grid[0][0].dtype.itemsize
+        left = sum(self.sizes[place] for place in rest)
+        own = sum(workspace(self.grid[place][place]) + 2 * itemsize * self.sizes[place] * left for place in first)
+        return own + 2 * itemsize * left**2
+
+    def _eliminated(self, chosen: Elimination, rights: Mapping[int, Array]) -> Found:
+        rest = chosen.rest
+        matrix = self._matrix(rest, rest)
+        scale = float(np.linalg.norm(matrix))
+        right = np.concatenate([rights[place].reshape(self.sizes[place], -1) for place in rest])
+        solved: dict[int, Array] = {}
+        for place in chosen.first:
+            across = self._matrix([place], rest)
+            own = np.concatenate([across, rights[place].reshape(self.sizes[place], -1)], axis=1)
+            solved[place] = self.grid[place][place].solve(own.reshape(*self.shapes[place], -1)).reshape(own.shape)
+            moved = across.T @ solved[place]
+            matrix = matrix - moved[:, : len(matrix)]
+            right = right - moved[:, len(matrix) :]
+            scale += float(np.linalg.norm(moved[:, : len(matrix)]))
+        # What is left after cancellation counts as zero where it is no larger than rounding.
+        values = solve_dense(matrix[None], right[None], scale=np.array([scale]))[0]
+        found = {place: own[:, len(matrix) :] - own[:, : len(matrix)] @ values for place, own in solved.items()}
+        ends = accumulate(self.sizes[place] for place in rest)
+        found |= {place: values[end - self.sizes[place] : end] for place, end in zip(rest, ends, strict=True)}
+        shaped = {place: own.reshape(*self.shapes[place], -1) for place, own in found.items()}
+        blocks = [self.grid[place][place].logdet for place in chosen.first]
+        return shaped, [*blocks, partial(log_determinants, matrix[None])]
+
+    def _matrix(self, rows: Sequence[int], columns: Sequence[int]) -> Array:
+        """Some blocks as one dense matrix; of two that are each other's transposed one is computed."""
+        known: dict[tuple[int, int], Array] = {}
+        for row in rows:
+            for column in columns:
+                if (column, row) in known:
+                    known[row, column] = known[column, row].T
+                else:
+                    dense = self.grid[row][column].dense(self.budget)
+                    known[row, column] = dense.reshape(self.sizes[row], self.sizes[column])
+        return np.block([[known[row, column] for column in columns] for row in rows])
