@@ -19,7 +19,7 @@ def text(x: Tensor) -> str:
     """A tensor as text: its values, its dtype where that is not the default, and whether it requires a gradient."""
     suffix = "" if x.dtype in _DEFAULT else f", dtype={x.dtype!r}"
     if x.requires_grad:
-        suffix += ", requires_grad=True" if x.is_leaf else f", grad_fn=<{_operation(x)}>"
+        suffix += ", requires_grad=True" if x.is_leaf else f", grad_fn=<{origin(x)}>"
     if not x.size and x.ndim != 1:
         suffix = f", size={x.shape}" + suffix
     if STATE.trace is not None:
@@ -28,7 +28,10 @@ def text(x: Tensor) -> str:
     return f"tensor({_values(values)}{suffix})"
 
 
-def _operation(x: Tensor) -> str:
+def origin(x: Tensor) -> str | None:
+    """The name of the operation that a gradient goes back through; None for a leaf."""
+    if not x.requires_grad or x.is_leaf:
+        return None
     return x._node.entry.form.name if x._node.entry is not None else "freed"
 
 

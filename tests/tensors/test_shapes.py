@@ -151,3 +151,55 @@ def test_errors_of_axes() -> None:
         list(cv.tensor(1.0))
     with pytest.raises(TypeError, match="len\\(\\) of a 0-d tensor"):
         len(cv.tensor(1.0))
+
+
+ARRANGED: dict[str, tuple[Function, Function, tuple[int, ...]]] = {
+    "moveaxis": (lambda x: x.moveaxis(0, -1), lambda x: x.moveaxis(0, -1), (2, 3, 4)),
+    "moveaxis several": (lambda x: x.moveaxis((0, 2), (1, 0)), lambda x: x.moveaxis((0, 2), (1, 0)), (2, 3, 4)),
+    "swapaxes": (lambda x: x.swapaxes(0, 2), lambda x: x.swapaxes(0, 2), (2, 3, 4)),
+    "unbind": (lambda x: x.unbind(dim=1)[2], lambda x: x.unbind(dim=1)[2], (2, 3)),
+    "take": (lambda x: x.take([[0, 5], [5, 1]]), lambda x: x.take(torch.tensor([[0, 5], [5, 1]])), (2, 3)),
+    "index_select": (
+        lambda x: x.index_select(1, cv.tensor([2, 2, 0])),
+        lambda x: x.index_select(1, torch.tensor([2, 2, 0])),
+        (2, 3),
+    ),
+    "tile": (lambda x: x.tile(2), lambda x: x.tile(2), (2, 3)),
+    "repeat": (lambda x: x.repeat(2, 1, 3), lambda x: x.repeat(2, 1, 3), (2, 3)),
+    "repeat never": (lambda x: x.repeat(0, 2), lambda x: x.repeat(0, 2), (2, 3)),
+    "repeat_interleave": (lambda x: x.repeat_interleave(3, dim=0), lambda x: x.repeat_interleave(3, dim=0), (2, 3)),
+    "repeat_interleave all": (lambda x: x.repeat_interleave(2), lambda x: x.repeat_interleave(2), (2, 3)),
+    "masked_fill": (lambda x: x.masked_fill(x > 0, -1), lambda x: x.masked_fill(x > 0, -1), (2, 3)),
+    "masked_select": (lambda x: x.masked_select(x > 0), lambda x: x.masked_select(x > 0), (2, 3)),
+    "meshgrid": (
+        lambda x: cv.meshgrid(x, x * 2)[1],
+        lambda x: torch.meshgrid(x, x * 2, indexing="ij")[1],
+        (3,),
+    ),
+    "meshgrid xy": (
+        lambda x: cv.meshgrid(x[:2], x, indexing="xy")[0],
+        lambda x: torch.meshgrid(x[:2], x, indexing="xy")[0],
+        (3,),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ARRANGED)
+def test_arrangements(name: str) -> None:
+    ours, theirs, shape = ARRANGED[name]
+    assert_agree(ours, theirs, [random_array(shape)])
+
+
+def test_axes_are_moved_once() -> None:
+    with pytest.raises(ShapeError, match="moveaxis: axes"):
+        cv.zeros((2, 3)).moveaxis((0, 0), (0, 1))
+
+
+def test_exclusive_or() -> None:
+    a, b = [0.0, 2.0, 0.0, 1.0], [0.0, 0.0, 3.0, 1.0]
+    assert cv.logical_xor(a, b).tolist() == torch.logical_xor(torch.tensor(a), torch.tensor(b)).tolist()
+
+
+def test_a_result_names_what_its_gradient_goes_through() -> None:
+    x = cv.ones(2, requires_grad=True)
+    assert (x.grad_fn, (x * 2).grad_fn, (x.detach() * 2).grad_fn) == (None, "mul", None)
