@@ -32,10 +32,15 @@ class SingularError(CovectorError, np.linalg.LinAlgError):
 
 @dataclass(frozen=True)
 class Solved:
-    """The solution of a system, and what gives ``log |det|`` of its matrix when somebody asks."""
+    """The solution of a system, and what gives ``log |det|`` and the sign of its matrix when somebody asks.
+
+    The sign of a symmetric matrix is 1 where it is positive definite, -1 where it is negative definite, and otherwise
+    0, as it is where that would take more than the solution does.
+    """
 
     value: Array
     logdet: Callable[[], float]
+    sign: Callable[[], int]
 
 
 def ties_of(jacobian: Jacobian) -> Ties:
@@ -81,6 +86,11 @@ class Layout:
         self.axes = len(groups.outputs)
         if self.height != self.width:
             raise ShapeError(f"its blocks have {self.height} rows and {self.width} columns, so they have no inverse")
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether an axis of the output is tied to the same one of the input, so that a block has a sign."""
+        return all(row == column for row, column in self.ties)
 
     @property
     def inner(self) -> Groups:
@@ -137,6 +147,28 @@ def log_determinants(blocks: Array) -> float:
     if (sign == 0).any():
         raise _singular(blocks)
     return float(logarithms.sum())
+
+
+def sign_of(values: Array) -> int:
+    """1 where all numbers are positive, -1 where all are negative, otherwise 0.
+
+    >>> sign_of(np.array([1.0, 2.0])), sign_of(np.array([-1.0])), sign_of(np.array([1.0, -1.0]))
+    (1, -1, 0)
+    """
+    return 1 if (values > 0).all() else -1 if (values < 0).all() else 0
+
+
+def sign_of_blocks(blocks: Array) -> int:
+    """The sign of symmetric blocks, all together; 0 where they are not symmetric."""
+    turned = np.swapaxes(blocks, 1, 2)
+    if np.abs(blocks - turned).max(initial=0) > np.sqrt(np.finfo(blocks.dtype).eps) * np.abs(blocks).max(initial=0):
+        return 0
+    sign = sign_of(np.einsum("bii->bi", blocks))
+    try:
+        np.linalg.cholesky(sign * blocks)
+    except np.linalg.LinAlgError:
+        return 0
+    return sign
 
 
 def _singular(blocks: Array) -> SingularError:

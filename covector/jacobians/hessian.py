@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
 
 from covector.errors import DtypeError, ShapeError, TransformError
+from covector.jacobians.blocks import SingularError
 from covector.jacobians.jacobian import Jacobian
 from covector.jacobians.names import Name, mapped, names_in
 from covector.jacobians.plan import BUDGET, bytes_text, check_dense
@@ -90,11 +91,22 @@ class Hessian:
         Raises `SingularError` where there is no one such x, and `BudgetError`, with the figure, where the dense
         matrices that it takes are over the budget.
         """
-        return self._arranged(self._symmetric.solve(self._parts("H.solve", right)), right)
+        found = self._symmetric.solved(self._parts("H.solve", right)).values
+        return self._arranged(list(found.values()), right)
 
     def logdet(self) -> float:
         """``log |det H|``, -inf where H is singular."""
-        return self._symmetric.logdet()
+        try:
+            return self._symmetric.factors().logdet()
+        except SingularError:
+            return -inf
+
+    def is_positive_definite(self) -> bool:
+        """Whether it was found, by its structure, to be positive definite."""
+        try:
+            return self._symmetric.factors().is_positive_definite()
+        except SingularError:
+            return False
 
     def shifted(self, shift: float) -> Hessian:
         """``H + shift · identity``, as damping wants it."""

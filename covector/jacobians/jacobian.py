@@ -320,6 +320,12 @@ class Jacobian:
         self._stored("J.logdet")
         return solve.logdet(self)
 
+    def is_positive_definite(self) -> bool:
+        """Whether it was found, by its structure, to be positive definite, of one that is symmetric."""
+        self._stored("J.is_positive_definite")
+        self._square("J.is_positive_definite")
+        return solve.is_positive_definite(self)
+
     # What the rest is made of
 
     def over(self, groups: Groups, terms: tuple[Term, ...]) -> Jacobian:

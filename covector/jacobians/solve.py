@@ -21,7 +21,16 @@ from covector.ir import Compute, as_affine
 from covector.ir.affine import free
 from covector.ir.tensor import program_of
 from covector.ir.walk import unshadowed
-from covector.jacobians.blocks import Layout, SingularError, Solved, log_determinants, solve_dense, ties_of
+from covector.jacobians.blocks import (
+    Layout,
+    SingularError,
+    Solved,
+    log_determinants,
+    sign_of,
+    sign_of_blocks,
+    solve_dense,
+    ties_of,
+)
 from covector.jacobians.plan import check_dense
 from covector.jacobians.sparse import elements
 from covector.jacobians.structure import DIAGONALS, Component, components, scalars, structure
@@ -48,6 +57,14 @@ def logdet(jacobian: Jacobian) -> float:
         return _solved(jacobian, np.zeros((*jacobian.output_shape, 1), jacobian.dtype)).logdet()
     except SingularError:
         return -inf
+
+
+def is_positive_definite(jacobian: Jacobian) -> bool:
+    """Whether a symmetric Jacobian was found to be positive definite."""
+    try:
+        return _solved(jacobian, np.zeros((*jacobian.output_shape, 1), jacobian.dtype)).sign() == 1
+    except SingularError:
+        return False
 
 
 def workspace(jacobian: Jacobian) -> int:
@@ -83,7 +100,7 @@ def _solved(jacobian: Jacobian, right: Array) -> Solved:
     terms = jacobian.form.terms
     if rows == 0:
         more = right.shape[len(jacobian.output_shape) :]
-        return Solved(np.zeros((*jacobian.input_shape, *more), right.dtype), lambda: 0.0)
+        return Solved(np.zeros((*jacobian.input_shape, *more), right.dtype), lambda: 0.0, lambda: 1)
     if not terms:
         raise SingularError("this Jacobian is zero everywhere", hint=DAMPED)
     if len(terms) == 1:
@@ -116,6 +133,7 @@ def _product(jacobian: Jacobian, right: Array) -> Solved:
         )
     value = right / scale
     parts: list[Callable[[], float]] = [lambda: whole * log(abs(scale))]
+    signs: list[Callable[[], int]] = [lambda: 1 if scale > 0 else -1]
     labels = [("row", axis) for axis in range(len(jacobian.output_shape))]
     labels += [("more", axis) for axis in range(right.ndim - len(labels))]
     for component in found:
@@ -124,10 +142,12 @@ def _product(jacobian: Jacobian, right: Array) -> Solved:
         solved = _component(jacobian, component, np.ascontiguousarray(value.transpose((*own, *rest))))
         value = solved.value
         parts.append(partial(_times, solved, whole // max(_count(component, "outputs"), 1)))
+        signs.append(solved.sign if component.rows == component.columns else lambda: 0)
         labels = [("column", axis) for axis in component.columns] + [labels[axis] for axis in rest]
     order = [labels.index(("column", axis)) for axis in range(len(jacobian.input_shape))]
     order += [place for place, label in enumerate(labels) if label[0] == "more"]
-    return Solved(np.ascontiguousarray(value.transpose(order)), lambda: sum(part() for part in parts))
+    value = np.ascontiguousarray(value.transpose(order))
+    return Solved(value, lambda: sum(part() for part in parts), lambda: prod(sign() for sign in signs))
 
 
 def _times(solved: Solved, count: int) -> float:
@@ -163,14 +183,14 @@ def _component(jacobian: Jacobian, component: Component, right: Array) -> Solved
 
 def _divided(jacobian: Jacobian, right: Array) -> Solved:
     if not jacobian.form.terms[0].factors:
-        return Solved(right, lambda: 0.0)
+        return Solved(right, lambda: 0.0, lambda: 1)
     diagonal = jacobian.diagonal()
     zeros = int((diagonal == 0).sum())
     if zeros:
         message = f"{zeros} of {diagonal.size} elements of the diagonal are 0, so this Jacobian is singular"
         raise SingularError(message, hint=DAMPED)
     spread = diagonal.reshape(*diagonal.shape, *(1,) * (right.ndim - diagonal.ndim))
-    return Solved(right / spread, lambda: _log_product(diagonal))
+    return Solved(right / spread, lambda: _log_product(diagonal), lambda: sign_of(diagonal))
 
 
 def _scattered(jacobian: Jacobian, right: Array) -> Solved:
@@ -185,7 +205,7 @@ def _scattered(jacobian: Jacobian, right: Array) -> Solved:
     flat = right.reshape(size, -1)
     found = np.empty_like(flat)
     found[columns] = flat[rows] / values[:, None]
-    return Solved(found.reshape((*jacobian.input_shape, *more)), lambda: _log_product(values))
+    return Solved(found.reshape((*jacobian.input_shape, *more)), lambda: _log_product(values), lambda: 0)
 
 
 def _log_product(values: Array) -> float:
@@ -210,4 +230,5 @@ def _blocks(jacobian: Jacobian, right: Array, layout: Layout) -> Solved:
     blocks = blocks.reshape(-1, layout.height, layout.width)
     found = layout.outward(solve_dense(blocks, layout.inward(right)), right)
     times = layout.count if alike else 1
-    return Solved(found, lambda: times * log_determinants(blocks))
+    sign = partial(sign_of_blocks, blocks) if layout.is_symmetric else lambda: 0
+    return Solved(found, lambda: times * log_determinants(blocks), sign)

@@ -8,23 +8,19 @@ for every such choice before anything is computed, and the least is taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import accumulate
-from math import inf, prod
+from math import prod
 
 import numpy as np
 
 from covector.errors import BudgetError
-from covector.jacobians.blocks import SingularError, log_determinants, solve_dense
+from covector.jacobians.blocks import SingularError, log_determinants, sign_of_blocks, solve_dense
 from covector.jacobians.jacobian import Jacobian
 from covector.jacobians.plan import BUDGET, bytes_text
 from covector.jacobians.solve import workspace
 from covector.run.reference import Array
-
-Found = tuple[dict[int, Array], list[Callable[[], float]]]
-"""Solutions by the places of arguments, and what gives the parts of the logarithm of the determinant."""
 
 Grid = Sequence[Sequence[Jacobian]]
 """The blocks by rows; the block in row a and column b is the transposed of that in row b and column a."""
@@ -41,6 +37,25 @@ class Elimination:
     nbytes: int
 
 
+@dataclass(frozen=True)
+class Together:
+    """Solutions by the places of arguments, and the blocks whose determinants are the factors of the whole one."""
+
+    values: Mapping[int, Array]
+    blocks: tuple[Jacobian | Array, ...]
+
+    def logdet(self) -> float:
+        """``log |det H|``."""
+        return sum(b.logdet() if isinstance(b, Jacobian) else log_determinants(b[None]) for b in self.blocks)
+
+    def is_positive_definite(self) -> bool:
+        """Whether H is: every block that is eliminated, and what was left of the rest."""
+        return all(
+            block.is_positive_definite() if isinstance(block, Jacobian) else sign_of_blocks(block[None]) == 1
+            for block in self.blocks
+        )
+
+
 class Symmetric:
     """A symmetric matrix of Jacobians, with what is solved of it together."""
 
@@ -49,23 +64,18 @@ class Symmetric:
         self.shapes = [row[place].input_shape for place, row in enumerate(grid)]
         self.sizes = [prod(shape) for shape in self.shapes]
 
-    def solve(self, rights: Sequence[Array]) -> list[Array]:
+    def solved(self, rights: Sequence[Array]) -> Together:
         """The solutions for right sides of the shapes of the arguments, of which further axes are carried along."""
         more = rights[0].shape[len(self.shapes[0]) :]
         columns = [right.reshape(*shape, -1) for right, shape in zip(rights, self.shapes, strict=True)]
-        found: dict[int, Array] = {}
-        for places in self.coupled():
-            found.update(self._solved({place: columns[place] for place in places})[0])
-        return [found[place].reshape((*shape, *more)) for place, shape in enumerate(self.shapes)]
+        parts = [self._solved({place: columns[place] for place in places}) for places in self.coupled()]
+        found = {place: own for part in parts for place, own in part.values.items()}
+        values = [found[place].reshape((*shape, *more)) for place, shape in enumerate(self.shapes)]
+        return Together(dict(enumerate(values)), tuple(block for part in parts for block in part.blocks))
 
-    def logdet(self) -> float:
-        """``log |det H|``, -inf where H is singular."""
-        nothing = [np.zeros((*shape, 1), self.grid[0][0].dtype) for shape in self.shapes]
-        try:
-            parts = [self._solved({place: nothing[place] for place in places})[1] for places in self.coupled()]
-            return float(sum(part() for own in parts for part in own))
-        except SingularError:
-            return -inf
+    def factors(self) -> Together:
+        """What gives the determinant and the sign."""
+        return self.solved([np.zeros((*shape, 1), self.grid[0][0].dtype) for shape in self.shapes])
 
     def coupled(self) -> list[list[int]]:
         """The arguments in groups, between which every block is zero."""
@@ -80,12 +90,12 @@ class Symmetric:
         block = self.grid[one][other]
         return block.plan.choice == "chunked" or bool(block.form.terms)
 
-    def _solved(self, rights: Mapping[int, Array]) -> Found:
+    def _solved(self, rights: Mapping[int, Array]) -> Together:
         """The solutions of coupled arguments by their places."""
         places = tuple(rights)
         if len(places) == 1 and self._is_stored(places[0]):
             block = self.grid[places[0]][places[0]]
-            return {places[0]: block.solve(rights[places[0]])}, [block.logdet]
+            return Together({places[0]: block.solve(rights[places[0]])}, (block,))
         chosen = self.elimination(places)
         if chosen.nbytes > self.budget:
             count = sum(self.sizes[place] for place in places)
@@ -124,7 +134,7 @@ class Symmetric:
         own = sum(workspace(self.grid[place][place]) + 2 * itemsize * self.sizes[place] * left for place in first)
         return own + 2 * itemsize * left**2
 
-    def _eliminated(self, chosen: Elimination, rights: Mapping[int, Array]) -> Found:
+    def _eliminated(self, chosen: Elimination, rights: Mapping[int, Array]) -> Together:
         rest = chosen.rest
         matrix = self._matrix(rest, rest)
         scale = float(np.linalg.norm(matrix))
@@ -144,8 +154,7 @@ class Symmetric:
         ends = accumulate(self.sizes[place] for place in rest)
         found |= {place: values[end - self.sizes[place] : end] for place, end in zip(rest, ends, strict=True)}
         shaped = {place: own.reshape(*self.shapes[place], -1) for place, own in found.items()}
-        blocks = [self.grid[place][place].logdet for place in chosen.first]
-        return shaped, [*blocks, partial(log_determinants, matrix[None])]
+        return Together(shaped, (*(self.grid[place][place] for place in chosen.first), matrix))
 
     def _matrix(self, rows: Sequence[int], columns: Sequence[int]) -> Array:
         """Some blocks as one dense matrix; of two that are each other's transposed one is computed."""

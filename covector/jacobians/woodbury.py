@@ -82,7 +82,12 @@ def updated(
         raise SingularError(message, hint="damp it: J.shifted(1e-6)") from None
     value = plain - moved @ weights
     shaped = np.zeros((*right.shape[: layout.axes], *count))
-    return Solved(layout.outward(value, shaped), lambda: whole.logdet() + log_determinants(small))
+
+    def sign() -> int:
+        # Relative to the base, the matrix has the eigenvalues of the small one, and otherwise 1.
+        return whole.sign() if (np.linalg.eigvals(small).real > 0).all() else 0
+
+    return Solved(layout.outward(value, shaped), lambda: whole.logdet() + log_determinants(small), sign)
 
 
 def _side(jacobian: Jacobian, layout: Layout, term: Term, left: bool) -> Array:

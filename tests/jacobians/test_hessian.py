@@ -56,11 +56,34 @@ def test_it_is_one_matrix(name: str) -> None:
     np.testing.assert_allclose(flat(hessian.solve(vector)), np.linalg.solve(matrix, flat(vector)), rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(hessian.logdet(), np.linalg.slogdet(matrix)[1], rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(flat(hessian.diagonal()), np.diag(matrix), atol=1e-12)
+    assert hessian.is_positive_definite() == bool(np.linalg.eigvalsh(matrix).min() > 0)
     shifted = hessian.shifted(0.25)
     np.testing.assert_allclose(shifted.dense(), matrix + 0.25 * np.eye(len(matrix)), atol=1e-12)
     several = tuple(np.stack([part, 2 * part], axis=-1) for part in vector)
     for one, two in zip(hessian.solve(several), hessian.solve(vector), strict=True):
         np.testing.assert_allclose(one, np.stack([two, 2 * two], axis=-1), rtol=1e-7, atol=1e-9)
+
+
+SIGNED = {
+    "diagonal": ("f = sum[i](x[i]**4) + c*sum[i](x[i]**2)", 5),
+    "diagonal and low rank": ("f = log(sum[i](exp(x[i]))) + c*sum[i](x[i]**2)", 6),
+    "blocks": ("f = sum[i,j]((T[i,j] - sum[k](x[i,k]*V[j,k]))**2) + c*sum[i,k](x[i,k]**2)", (4, 2)),
+    "dense": ("f = exp(sum[j](x[j]*x[j]/8)) + c*sum[i](x[i]**2)", 4),
+    "a permutation": ("x: N N\nc: ()\nf = c*sum[i,j](x[i,j]*x[j,i])", (3, 3)),
+}
+
+
+@pytest.mark.parametrize("name", SIGNED)
+@pytest.mark.parametrize("c", [-3.0, -0.2, 0.3, 2.0])
+def test_whether_it_is_positive_definite(name: str, c: float) -> None:
+    source, shape = SIGNED[name]
+    arrays = {"x": RNG.normal(size=shape), "c": np.array(c)}
+    if "V[" in source:
+        arrays |= {"T": RNG.normal(size=(4, 5)), "V": RNG.normal(size=(5, 2))}
+    hessian = cv.hessian(source, wrt="x")(**arrays)
+    size = int(np.prod(hessian.input_shape))
+    expected = np.linalg.eigvalsh(hessian.dense().reshape(size, size)).min() > 0
+    assert hessian.is_positive_definite() == bool(expected)
 
 
 def test_what_is_eliminated() -> None:
