@@ -52,6 +52,11 @@ class Problem:
         """The argument."""
         return next(iter(self.shapes))
 
+    def hessian(self) -> Callable[..., Any]:
+        """What gives the Hessian at arrays, in single precision as the peers."""
+        declared = {name: f"{' '.join(map(str, shape))} float32" for name, shape in self.shapes.items()}
+        return cv.hessian(self.source, wrt=self.wrt, shapes=declared)
+
     def expected(self) -> dict[str, np.ndarray]:
         """The Hessian in float64."""
         return {"hessian": self.by_hand(**{name: array.astype(np.float64) for name, array in self.arrays.items()})}
@@ -176,7 +181,6 @@ PROBLEMS = (
     Problem(
         "network",
         f"ten layers of {WIDTH} with ReLU by the first, cross entropy",
-        f"W: {WIDTH} {WIDTH}\nx: {WIDTH}\nt: {WIDTH}\nrest: {LAYERS - 1} {WIDTH} {WIDTH}\n"
         "h1[j] = maximum(sum[k](W[j,k]*x[k]), 0)\n"
         f"{_LAYER}\nz[j] = sum[k](rest[{LAYERS - 2},j,k]*h{LAYERS - 1}[k])\n"
         "f = log(sum[j](exp(z[j]))) - sum[j](t[j]*z[j])",
@@ -248,7 +252,7 @@ CURVES = {"diagonal": separable, "kronecker": kronecker, "lowrank": low_rank}
 
 def compressed(problem: Problem, effort: Effort) -> Contender:
     """The stored factors, which is all that products, systems and determinants need."""
-    hessian = cv.hessian(problem.source, wrt=problem.wrt)
+    hessian = problem.hessian()
     found = hessian(**problem.arrays)
     small = np.prod(found.shape) <= 2_000_000
     return Contender(timed(lambda: hessian(**problem.arrays), effort), {"hessian": found.dense()} if small else {})
@@ -256,7 +260,7 @@ def compressed(problem: Problem, effort: Effort) -> Contender:
 
 def dense(problem: Problem, effort: Effort) -> Contender:
     """The dense array."""
-    hessian = cv.hessian(problem.source, wrt=problem.wrt)
+    hessian = problem.hessian()
     return Contender(
         timed(lambda: hessian(**problem.arrays).dense(), effort), {"hessian": hessian(**problem.arrays).dense()}
     )

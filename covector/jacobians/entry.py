@@ -17,10 +17,11 @@ from covector.jacobians.factorise import Sizes, Stored, factorised
 from covector.jacobians.form import Extents, Recipe, recipe
 from covector.jacobians.forward import Forward, Shapes, Source, unknown
 from covector.jacobians.hessian import hessian_of
-from covector.jacobians.jacobian import Jacobian, Shown
+from covector.jacobians.jacobian import Jacobian, Shown, prepared
 from covector.jacobians.names import Given, Name, mapped, names_in
 from covector.jacobians.operator import Operator, tangent_program
 from covector.jacobians.plan import BUDGET
+from covector.jacobians.repeat import Derivative, Result
 from covector.jacobians.run import run
 from covector.jacobians.terms import Groups, Term, groups_of, joined
 from covector.run.extents import evaluate_extent
@@ -54,17 +55,17 @@ def jacobian(
     """
     source = Source(forward, shapes)
 
-    def at(*args: Any, **named: Any) -> Any:
-        given, extents = source.at(args, named)
+    def prepare(given: Given, extents: Extents) -> Result:
         program, by = given.program, wanted(given, argnums, wrt)
 
         def row(output: Compute | Opaque) -> Any:
             own = Program(program.inputs, program.statements, (output,))
-            return mapped(by, lambda name: jacobian_of(own, _input(own, name), given.arrays, extents, budget))
+            return mapped(by, lambda name: Block(own, _input(own, name), extents, budget))
 
-        return given.arranged([row(output) for output in program.outputs])
+        rows = [row(output) for output in program.outputs]
+        return lambda arrays: given.arranged([mapped(row, lambda block: block.at(arrays), Block) for row in rows])
 
-    return at
+    return Derivative(source, prepare)
 
 
 def hessian(
@@ -88,19 +89,17 @@ def hessian(
     """
     source = Source(forward, shapes)
 
-    def at(*args: Any, **named: Any) -> Any:
-        given, extents = source.at(args, named)
+    def prepare(given: Given, extents: Extents) -> Result:
         by = wanted(given, argnums, wrt)
 
         def row(name: Name) -> Any:
             gradient = gradient_program(given.program, _input(given.program, name))
-            return mapped(
-                by, lambda other: jacobian_of(gradient, _input(gradient, other), given.arrays, extents, budget)
-            )
+            return mapped(by, lambda other: Block(gradient, _input(gradient, other), extents, budget))
 
-        return hessian_of(mapped(by, row), by, budget)
+        rows = mapped(by, row)
+        return lambda arrays: hessian_of(mapped(rows, lambda block: block.at(arrays), Block), by, budget)
 
-    return at
+    return Derivative(source, prepare)
 
 
 def hvp(
@@ -198,13 +197,31 @@ def derived(program: Program, wrt: Tensor, extents: Extents) -> tuple[Groups, tu
     return entries(program, program.output, wrt, shorter)
 
 
+class Block:
+    """The Jacobian of a program's output by an input, prepared for arrays of known sizes."""
+
+    __slots__ = ("extents", "program", "ready", "shape", "shown", "wrt")
+
+    def __init__(self, program: Program, wrt: Input, extents: Extents, budget: int = BUDGET) -> None:
+        found, self.shown, self.shape = _recipe(program, wrt, extents)
+        self.program, self.wrt, self.extents = program, wrt, extents
+        self.ready = prepared(found, extents, budget)
+
+    def at(self, arrays: Mapping[str, Array]) -> Jacobian:
+        """The Jacobian at arrays; where its factors are over the budget, one by products."""
+        ready = self.ready
+        if ready.plan.choice != "chunked":
+            return Jacobian(ready.form, ready.factors(arrays), ready.plan, shown=self.shown)
+        sizes = dict(self.extents)
+        operator = Operator(self.program, self.wrt, arrays, sizes, arrays[self.wrt.name].shape, self.shape)
+        return Jacobian(ready.form, {}, ready.plan, operator, self.shown)
+
+
 def jacobian_of(
     program: Program, wrt: Input, arrays: Mapping[str, Array], extents: Extents, budget: int = BUDGET
 ) -> Jacobian:
     """The Jacobian of a program's output at arrays."""
-    found, shown, shape = _recipe(program, wrt, extents)
-    operator = Operator(program, wrt, arrays, dict(extents), arrays[wrt.name].shape, shape)
-    return Jacobian.of(found, arrays, extents, budget, operator, shown)
+    return Block(program, wrt, extents, budget).at(arrays)
 
 
 @lru_cache(maxsize=256)

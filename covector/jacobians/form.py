@@ -52,6 +52,15 @@ class Form:
         return hash((self.groups, self.terms, self.tensors, self.dtype))
 
     @cached_property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The output's shape and the input's; raises `ShapeError` where a symbol is left."""
+        outputs, inputs = (
+            tuple(evaluate_extent(index.extent, {}) for index in group)
+            for group in (self.groups.outputs, self.groups.inputs)
+        )
+        return outputs, inputs
+
+    @cached_property
     def expr(self) -> Expr:
         """The element form."""
         return joined(self.terms)
@@ -123,11 +132,13 @@ def standard(outputs: Iterable[Index], inputs: Iterable[Index]) -> Groups:
     return groups_of((index.extent for index in outputs), (index.extent for index in inputs))
 
 
-@lru_cache(maxsize=1024)
 def with_numbers(form: Form, extents: Extents) -> Form:
     """The form with the values of symbols in place of them."""
-    if not extents:
-        return form
+    return _with_numbers(form, extents) if extents else form
+
+
+@lru_cache(maxsize=1024)
+def _with_numbers(form: Form, extents: Extents) -> Form:
     sizes = dict(extents)
     indices = {*form.groups.all, *(index for term in form.terms for index in term.bound)}
     fixed = {index: Index(index.name, as_affine(evaluate_extent(index.extent, sizes))) for index in indices}

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ class Source:
         else:
             found = self._call(self.forward, args, named)
         inputs = found.program.inputs
-        arrays = {tensor.name: _cast(tensor.name, found.arrays[tensor.name], tensor.dtype) for tensor in inputs}
+        arrays = {tensor.name: cast(tensor.name, found.arrays[tensor.name], tensor.dtype) for tensor in inputs}
         return replace(found, arrays=arrays), self._extents(inputs, arrays)
 
     def _extents(self, inputs: tuple[Input, ...], arrays: Mapping[str, Array]) -> Extents:
@@ -68,7 +69,8 @@ class Source:
         """A program at arrays in the order of its inputs, or by name."""
         given = _by_name(program, args, named)
         arrays = {tensor.name: _array(tensor.name, given[tensor.name]) for tensor in program.inputs}
-        return Given(program, arrays, tuple(Name(tensor.name) for tensor in program.inputs), one_or_several)
+        called = (*(tensor.name for tensor in program.inputs[: len(args)]), *named)
+        return Given(program, arrays, tuple(Name(tensor.name) for tensor in program.inputs), one_or_several, called)
 
     def _call(self, function: Callable[..., Any], args: Sequence[Any], named: Mapping[str, Any]) -> Given:
         """The program of a Python function at arguments; what is no array is taken as it is."""
@@ -80,7 +82,11 @@ class Source:
         arrays = {name: _array(name, value) for name, value in bound.arguments.items() if name not in fixed}
         shapes = tuple((name, _declaration(name, array)) for name, array in arrays.items())
         arguments = tuple(value if name in fixed else Name(name) for name, value in bound.arguments.items())
-        return Given(self._traced(shapes, tuple(fixed.items())), arrays, arguments, one_or_several)
+        called, values = (*list(bound.arguments)[: len(args)], *named), (*args, *named.values())
+        plain = [bound.arguments.get(name) for name in called]
+        is_plain = len(plain) == len(values) and all(map(is_, plain, values))
+        program = self._traced(shapes, tuple(fixed.items()))
+        return Given(program, arrays, arguments, one_or_several, called if is_plain else ())
 
     def _trace(self, shapes: tuple[tuple[str, str], ...], fixed: tuple[tuple[str, Any], ...]) -> Program:
         assert not isinstance(self.forward, (str, Program))
@@ -119,8 +125,8 @@ def _array(name: str, value: Any) -> Array:
     return found
 
 
-def _cast(name: str, array: Array, dtype: str) -> Array:
-    """An array of the dtype of its input."""
+def cast(name: str, array: Array, dtype: str) -> Array:
+    """A contiguous array of the dtype of its input; raises `DtypeError` for floats where integers are wanted."""
     if array.dtype.kind == "f" and not dtype.startswith("float") and array.size:
         hint = f"{name} is {dtype}: convert it on purpose, {name}.astype({dtype!r})"
         raise DtypeError(f"{name} is given floats ({array.dtype}), where integers are wanted", hint=hint)

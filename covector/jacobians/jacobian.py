@@ -13,7 +13,7 @@ import numpy as np
 
 from covector.calculus.build import equal
 from covector.errors import BudgetError, DtypeError, ShapeError
-from covector.ir import Expr, Index, Input, Read, as_affine
+from covector.ir import Expr, Input, Read, as_affine
 from covector.jacobians import picture, products, solve, sparse
 from covector.jacobians.form import Extents, Form, Recipe, recipe, with_numbers
 from covector.jacobians.operator import Operator
@@ -23,7 +23,6 @@ from covector.jacobians.show import element_text, latex_text
 from covector.jacobians.slices import Selection
 from covector.jacobians.structure import Structure, structure
 from covector.jacobians.terms import Groups, Term, groups_of
-from covector.run.extents import evaluate_extent
 from covector.run.reference import Array
 
 Shape = tuple[int, ...]
@@ -41,8 +40,16 @@ class Prepared:
     form: Form
     plan: Plan
     runner: Runner
+    extents: Mapping[str, int]
     given: tuple[tuple[str, str], ...]
     computed: tuple[str, ...]
+
+    def factors(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """The factors for the arrays of the program."""
+        factors = {own: arrays[name] for own, name in self.given}
+        if self.computed:
+            factors.update(zip(self.computed, self.runner.run(arrays, self.extents), strict=True))
+        return factors
 
 
 @lru_cache(maxsize=1024)
@@ -54,6 +61,7 @@ def prepared(found: Recipe, extents: Extents, budget: int) -> Prepared:
         form=with_numbers(found.form, extents),
         plan=plan_of(found, sizes, budget),
         runner=runner(found.program, sizes),
+        extents=sizes,
         given=tuple((name, tensor.name) for tensor, name in own.items() if isinstance(tensor, Input)),
         computed=tuple(own[output] for output in found.program.outputs),
     )
@@ -82,33 +90,17 @@ class Jacobian:
     ) -> None:
         self.form, self.arrays, self.plan, self._operator = form, dict(arrays), plan, operator
         self._shown = shown
-        self.output_shape, self.input_shape = self._shape(form.groups.outputs), self._shape(form.groups.inputs)
+        self.output_shape, self.input_shape = form.shapes
 
     @classmethod
-    def of(
-        cls,
-        found: Recipe,
-        arrays: Mapping[str, Array],
-        extents: Extents = (),
-        budget: int = BUDGET,
-        operator: Operator | None = None,
-        shown: Shown | None = None,
-    ) -> Jacobian:
-        """The Jacobian that a recipe makes of arrays; where its factors are over the budget, one by products."""
+    def of(cls, found: Recipe, arrays: Mapping[str, Array], extents: Extents = (), budget: int = BUDGET) -> Jacobian:
+        """The Jacobian that a recipe makes of arrays; raises `BudgetError` where its factors are over the budget."""
         ready = prepared(found, extents, budget)
-        plan = ready.plan
-        if plan.choice == "chunked":
-            if operator is None:
-                message = (
-                    f"the factors would take {bytes_text(plan.nbytes)}, more than the budget of {bytes_text(budget)}"
-                )
-                raise BudgetError(message, hint="multiply with vectors one after the other: J1 @ (J2 @ v)")
-            return cls(ready.form, {}, plan, operator, shown)
-        factors = {own: arrays[name] for own, name in ready.given}
-        if ready.computed:
-            values = ready.runner.run(arrays, dict(extents))
-            factors.update(zip(ready.computed, values, strict=True))
-        return cls(ready.form, factors, plan, shown=shown)
+        if ready.plan.choice == "chunked":
+            needed = bytes_text(ready.plan.nbytes)
+            message = f"the factors would take {needed}, more than the budget of {bytes_text(budget)}"
+            raise BudgetError(message, hint="multiply with vectors one after the other: J1 @ (J2 @ v)")
+        return cls(ready.form, ready.factors(arrays), ready.plan)
 
     # What it is
 
@@ -370,9 +362,6 @@ class Jacobian:
         if array.dtype.kind not in "fiub":
             raise DtypeError(f"a Jacobian of {self.dtype} is multiplied with numbers, not with {array.dtype}")
         return contiguous(array.astype(self.dtype, copy=False))
-
-    def _shape(self, indices: tuple[Index, ...]) -> Shape:
-        return tuple(evaluate_extent(index.extent, {}) for index in indices)
 
 
 def identity(shape: Shape, dtype: str = "float64") -> Jacobian:

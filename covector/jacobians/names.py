@@ -19,12 +19,16 @@ class Name(str):
 
 @dataclass(frozen=True)
 class Given:
-    """A program with its arrays by name, the arguments of the call as trees of names, and how results are arranged."""
+    """A program with its arrays by name, the arguments of the call as trees of names, and how results are arranged.
+
+    ``called`` are the names of the arrays in the order of the call, where these were arrays and no trees of them.
+    """
 
     program: Program
     arrays: Mapping[str, Array]
     arguments: tuple[Any, ...]
     arranged: Callable[[list[Any]], Any]
+    called: tuple[str, ...] = ()
 
 
 def one_or_several(results: list[Any]) -> Any:
@@ -36,18 +40,18 @@ def one_or_several(results: list[Any]) -> Any:
     return results[0] if len(results) == 1 else tuple(results)
 
 
-def mapped(tree: Any, change: Callable[[Name], Any]) -> Any:
-    """A tree with something in place of its names; other leaves become None.
+def mapped(tree: Any, change: Callable[[Any], Any], kind: type = Name) -> Any:
+    """A tree with something in place of its names, or of leaves of another kind; other leaves become None.
 
     >>> mapped({"w": Name("w"), "axis": 0}, str.upper)
     {'w': 'W', 'axis': None}
     """
-    if isinstance(tree, Name):
+    if isinstance(tree, kind):
         return change(tree)
     if isinstance(tree, dict):
-        return {key: mapped(part, change) for key, part in tree.items()}
+        return {key: mapped(part, change, kind) for key, part in tree.items()}
     if isinstance(tree, (list, tuple)):
-        parts = [mapped(part, change) for part in tree]
+        parts = [mapped(part, change, kind) for part in tree]
         return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
     return None
 
