@@ -16,11 +16,13 @@ the maximum taken away s may overflow or vanish, and nothing is rewritten.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from covector.ir import Apply, Compute, Expr, Index, Program, Read, Reduce, as_affine, rebuild, substitute, walk
 from covector.ir.affine import free
 from covector.ir.element import dtype
+from covector.ir.tensor import read_tensors
 from covector.ir.walk import children, rename
 from covector.ops import SCALARS
 from covector.schedule.polynomial import Polynomial, normal, plus, polynomial, written_out
@@ -35,7 +37,7 @@ EXP, DIV = SCALARS["exp"], SCALARS["div"]
 def agree(program: Program) -> Program:
     """The program with equal costly values written in one way."""
     writings, replaced = Writings(), dict[Any, Compute]()
-    statements = computed(program)
+    statements = written_first(computed(program))
     for statement in statements:
         own = reread(statement.body, replaced)
         body = writings.agreed(own, statement.is_derived)
@@ -44,6 +46,19 @@ def agree(program: Program) -> Program:
         replaced[statement] = new
     outputs = tuple(replaced[output] for output in computed(Program((), program.outputs, ())))
     return Program(program.inputs, tuple(replaced[statement] for statement in statements), outputs)
+
+
+def written_first(statements: Sequence[Compute]) -> tuple[Compute, ...]:
+    """The statements with those that a user has written, and what they read, before the other derived ones."""
+    known, found = frozenset(statements), dict[Compute, None]()
+    stack = sorted(statements, key=lambda statement: statement.is_derived)[::-1]
+    while stack:
+        missing = [tensor for tensor in read_tensors(stack[-1]) if tensor in known and tensor not in found]
+        if missing:
+            stack.extend(missing)
+        else:
+            found.setdefault(stack.pop())
+    return tuple(found)
 
 
 class Writings:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from covector.ir import Index, Tensor, as_affine
+from covector.ir import Index, Input, Tensor, as_affine
 from covector.schedule.plan import Loop, Step
 from covector.schedule.scan import apart, nested
 from covector.schedule.unit import Unit
@@ -23,6 +23,7 @@ class Group:
     def __init__(self, first: Unit) -> None:
         self.units = [first]
         self.candidates: list[Candidate] = [{first: index} for index in first.left]
+        self.made, self.read = {first.nest.target}, {access.tensor for access in first.reads}
 
     def joined(self, unit: Unit) -> list[Candidate]:
         """The candidates that are left if a unit joins."""
@@ -46,6 +47,11 @@ class Group:
                 return found
         return None
 
+    def follows(self, earlier: Group) -> bool:
+        """Whether it must not run before another group: it reads what that makes, or overwrites what that reads."""
+        overwritten = {unit.overwritten for unit in self.units}
+        return not self.read.isdisjoint(earlier.made) or not overwritten.isdisjoint(earlier.read)
+
     def accepts(self, unit: Unit) -> bool:
         """Take a unit in, where there is a loop for all of them that costs none of them its contiguity."""
         found = self.joined(unit)
@@ -57,6 +63,8 @@ class Group:
                 return False
         self.units.append(unit)
         self.candidates = found
+        self.made.add(unit.nest.target)
+        self.read.update(access.tensor for access in unit.reads)
         return True
 
     def best(self) -> Candidate:
@@ -89,7 +97,7 @@ def groups(units: Iterable[Unit]) -> list[Group]:
     found: list[Group] = []
     made: dict[Tensor, int] = {}
     read: dict[Tensor, int] = {}
-    for unit in units:
+    for unit in totals_first(units):
         tensors = {part.tensor for part in unit.reads}
         # It must not run before what it reads is made, nor before what it overwrites is read.
         first = max((made.get(tensor, 0) for tensor in tensors), default=0)
@@ -103,7 +111,50 @@ def groups(units: Iterable[Unit]) -> list[Group]:
             found.append(Group(unit))
         made[unit.nest.target] = max(place, made.get(unit.nest.target, 0))
         read |= {tensor: max(place, read.get(tensor, 0)) for tensor in tensors}
-    return found
+    return merged(found)
+
+
+def totals_first(units: Iterable[Unit]) -> list[Unit]:
+    """The units, but first those that make one number of inputs: what reads it may share loops with all the others."""
+    early, later = list[Unit](), list[Unit]()
+    known: set[Tensor] = set()
+    for unit in units:
+        below = (part.tensor for part in unit.reads)
+        alone = not unit.nest.own and unit.overwritten is None
+        if alone and all(isinstance(tensor, Input) or tensor in known for tensor in below):
+            early.append(unit)
+            known.add(unit.nest.target)
+        else:
+            later.append(unit)
+    return [*early, *later]
+
+
+def merged(found: Sequence[Group]) -> list[Group]:
+    """The groups, two of them as one where both read the same and what lies between can come before or after both."""
+    order, place = list(found), 0
+    while place < len(order):
+        for other in range(place + 1, len(order)):
+            between = order[place + 1 : other]
+            first, second = order[place], order[other]
+            one = both(first, second)
+            if one is not None and not any(second.follows(group) for group in between):
+                order[place : other + 1] = [one, *between]
+            elif one is not None and not any(group.follows(first) for group in between):
+                order[place : other + 1] = [*between, one]
+            else:
+                continue
+            break
+        else:
+            place += 1
+    return order
+
+
+def both(first: Group, second: Group) -> Group | None:
+    """Two groups as one; None where they read nothing in common, or have no loop to share."""
+    if not first.candidates or not second.candidates or first.read.isdisjoint(second.read | second.made):
+        return None
+    one = Group(first.units[0])
+    return one if all(one.accepts(unit) for unit in (*first.units[1:], *second.units)) else None
 
 
 def loops(units: Sequence[Unit], around: frozenset[Index] = frozenset()) -> tuple[Step, ...]:

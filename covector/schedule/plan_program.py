@@ -25,6 +25,7 @@ PASSES: tuple[Pass, ...] = (
     needed,
     inline_views,
     split_reductions,
+    inline_views,
     eliminate_deltas,
     agree,
     needed,

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from covector.calculus.reverse import gradients
 from covector.frontend.program import read_program
-from covector.ir import Apply, Compute, Input, Literal, Program, Read, as_affine
+from covector.ir import Apply, Compute, Input, Literal, Opaque, Program, Read, as_affine
+from covector.ir.tensor import read_tensors
 from covector.ops import SCALARS
 from covector.schedule.plan import Kernel, Loop, Plan, Product
 from tests.schedule.interpret import steps_of
@@ -21,6 +22,17 @@ def with_gradients(text: str, keep_output: bool = True) -> Program:
     wanted = float_inputs(read)
     found = gradients(read, wanted).gradient_program(wanted)
     return Program(found.inputs, found.statements, (*([read.output] if keep_output else []), *found.outputs))
+
+
+def derivatives_first(program: Program) -> Program:
+    """The same program with derived statements early, the last ones first, and the outputs turned round."""
+    left, done = list(program.statements), list[Compute | Opaque]()
+    while left:
+        ready = [tensor for tensor in left if all(below in done for below in read_tensors(tensor) if below in left)]
+        first = next((tensor for tensor in ready[::-1] if isinstance(tensor, Compute) and tensor.is_derived), ready[0])
+        done.append(first)
+        left.remove(first)
+    return Program(program.inputs, tuple(done), program.outputs[::-1])
 
 
 def perceptron(

@@ -13,7 +13,7 @@ from covector.ir.affine import free
 from covector.schedule.plan import Accumulate, Assign, Loop, Plan, Step
 from covector.schedule.plan_program import plan
 from tests.schedule.interpret import reads_of, steps_of
-from tests.schedule.programs import depth, looping, perceptron, products, with_gradients, written
+from tests.schedule.programs import depth, derivatives_first, looping, perceptron, products, with_gradients, written
 
 SOFTMAX = """
 x: 64 100
@@ -22,6 +22,12 @@ p[i,j] = exp(x[i,j] - max[k](x[i,k])) / sum[l](exp(x[i,l] - max[k](x[i,k])))
 loss = sum[i](-log(p[i,target[i]])) / 64
 """
 LAYER_NORM = "x: 256 128\nweight: 128\nbias: 128\ny = layer_norm(x, weight, bias)"
+CLASSES = """
+x: 256 100
+target: 256 int64
+logp[n,c] = x[n,c] - stop(max[k](x[n,k])) - log(sum[k](exp(x[n,k] - stop(max[m](x[n,m])))))
+loss = -sum[n](select(target[n] != -100, logp[n,target[n]], 0)) / sum[n]([target[n] != -100])
+"""
 CONVOLUTION = "image: 8 3 16 16\nweight: 4 3 3 3\nbias: 4\ny = conv2d(image, weight, bias, stride={stride}, padding=1)"
 
 
@@ -53,6 +59,22 @@ def test_layer_norm_backward_is_one_pass_and_its_columns_are_shared() -> None:
     (rows,) = [step for step in kernel.steps if isinstance(step, Loop) and step.parallel]
     assert {target.name for target in rows.shared} == {"dweight", "dbias"}
     assert made.arena is as_affine(0)
+
+
+@pytest.mark.parametrize(
+    ("text", "shared", "kernels"),
+    [
+        (LAYER_NORM, {"dweight", "dbias"}, 1),
+        (CLASSES, {"loss"}, 2),
+        ("x: 64 100\ny = gelu_tanh(x)", set(), 1),
+    ],
+)
+def test_the_rows_are_one_pass_whatever_comes_first(text: str, shared: set[str], kernels: int) -> None:
+    made = plan(derivatives_first(with_gradients(text)))
+    assert len(made.kernels) == kernels  # of the classes, those that count are counted before
+    rows = [step for step in made.kernels[-1].steps if isinstance(step, Loop)][-1]
+    assert {target.name.removesuffix("_1") for target in rows.shared} == shared
+    assert all(storage.axes == () for storage in made.storage.values() if storage.place == "arena")
 
 
 def test_batch_norm_goes_channel_by_channel() -> None:
