@@ -36,13 +36,20 @@ COLLIDING = 1024
 KEPT = 1 << 19
 """The most elements of a left operand that is packed once and kept."""
 
+UNITS = 64
+"""Threads can share the work of a product out evenly where it is so many pieces."""
+
 WIDE = 2048
 """From this many columns on, the left operand is packed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blocking:
-    """The tile; the steps, and panels of rows and columns, of a block; what is packed; which side threads share."""
+    """The tile; the steps, and panels of rows and columns, of a block; what is packed; which side threads share.
+
+    Where few columns are left, the ``narrow`` tile takes them. Threads that share columns may share the rows of one
+    panel too, which are so many ``parts``.
+    """
 
     tile: Tile
     lanes: int
@@ -55,6 +62,13 @@ class Blocking:
     split_rows: bool
     padded: int
     keeps_left: bool
+    narrow: Tile | None
+    parts: int
+
+    @property
+    def shared_lanes(self) -> int:
+        """The columns of the smallest panel that threads share out, where they share columns."""
+        return self.lanes * self.narrow.vectors // self.tile.vectors if self.narrow else self.lanes
 
     @property
     def left_panel(self) -> int:
@@ -90,6 +104,10 @@ def choose_blocking(spec: ContractionSpec, target: Target) -> Blocking:
     unit = spec.columns.right.is_constant and spec.columns.right.constant == 1
     right = len(spec.inner) > 1 or bool(spec.right_bounds) or not unit or not few
     known = [constant_of(spec.rows.extent), constant_of(spec.columns.extent)]
+    split_rows = _split_rows(row_panels, column_panels)
+    narrow = _narrow(tile, known[1], lanes)
+    units = column_panels * (2 if narrow else 1)
+    parts = 1 if split_rows or keeps_left or spec.outer or None in known else min(row_panels, -(-UNITS // units))
     return Blocking(
         tile,
         lanes,
@@ -99,10 +117,19 @@ def choose_blocking(spec: ContractionSpec, target: Target) -> Blocking:
         _panels(RIGHT_CACHE // (size * lanes), column_panels, known[1]),
         left,
         right,
-        _split_rows(row_panels, column_panels),
+        split_rows,
         padded,
         keeps_left,
+        narrow,
+        parts,
     )
+
+
+def _narrow(tile: Tile, columns: int | None, lanes: int) -> Tile | None:
+    """A tile of half the columns, where that is enough for the last ones."""
+    if columns is None or tile.vectors % 2 or not 0 < columns % lanes <= lanes // 2 or columns < lanes:
+        return None
+    return Tile(tile.dtype, tile.rows, tile.vectors // 2)
 
 
 def _keeps_left(spec: ContractionSpec) -> bool:

@@ -82,10 +82,13 @@ class Corner:
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """What threads share: panels of ``size`` of a group, for each value of the outer indices."""
+    """What threads share: panels of ``size`` of a group, each in so many ``parts``, for each value of the outer
+    indices.
+    """
 
     group: Group
     size: int
+    parts: int = 1
 
 
 class Frame(ABC):
@@ -110,7 +113,7 @@ class Frame(ABC):
     @property
     def tiles(self) -> Affine:
         """How many tiles the work is cut into."""
-        result = floor_div(self.sharing.group.extent + (self.sharing.size - 1), self.sharing.size)
+        result = floor_div(self.sharing.group.extent + (self.sharing.size - 1), self.sharing.size) * self.sharing.parts
         for group in self.spec.outer:
             result = result * group.extent
         return result

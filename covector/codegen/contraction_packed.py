@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from covector.codegen.builder import Value
 from covector.codegen.contraction_blocking import Blocking
 from covector.codegen.contraction_frame import Base, Corner, Epilogue, Frame, Sharing
 from covector.codegen.contraction_integers import (
@@ -24,6 +25,7 @@ from covector.codegen.contraction_integers import (
     negation,
     not_less,
     quotient,
+    remainder,
     steps,
     truth,
     value_of,
@@ -71,7 +73,9 @@ class PackedLoops(Frame):
             spec.dtype, spec.columns, inner, spec.columns.right, right, spec.right_bounds, blocking.lanes
         )
         self.in_place = spec.columns.target.is_constant and spec.columns.target.constant == 1
-        self.sharing = Sharing(spec.rows, tile.rows) if blocking.split_rows else Sharing(spec.columns, blocking.lanes)
+        self.narrow = micro_kernel(module, blocking.narrow) if blocking.narrow else self.micro
+        by_columns = Sharing(spec.columns, blocking.shared_lanes, blocking.parts)
+        self.sharing = Sharing(spec.rows, tile.rows) if blocking.split_rows else by_columns
         self.right_at = (blocking.row_panels if blocking.pack_left else 1) * blocking.left_panel
         self.tile_at = self.right_at + (blocking.column_panels if blocking.pack_right else 1) * blocking.right_panel
         self.scratch = (self.tile_at + (0 if self.in_place else tile.rows * blocking.lanes)) * self.size
@@ -81,19 +85,50 @@ class PackedLoops(Frame):
 
     def panels(self, base: Base, low: Integer, high: Integer, outer: Integer, first: Integer) -> None:
         """The tiles of a range of panels, for one value of the outer indices."""
-        builder, blocking, share = self.builder, self.blocking, self.sharing.size
+        builder, blocking = self.builder, self.blocking
         self.left_is_packed = negation(self.left_is_new(outer, first)) if blocking.keeps_left else False
         rows, columns = self.value(self.spec.rows.extent), self.value(self.spec.columns.extent)
-        whole, shared = (columns, rows) if blocking.split_rows else (rows, columns)
-        part = low * share, least(builder, high * share, shared)
-        row_range, (column_low, column_high) = (part, (0, whole)) if blocking.split_rows else ((0, whole), part)
+        whole = columns if blocking.split_rows else rows
         if whole == 0:
             return
         with when(builder, less(0, whole)):
-            step = blocking.column_panels * blocking.lanes
-            with steps(builder, column_low, column_high, step) as column:
-                end = least(builder, column + step, column_high)
-                self._parts(base, row_range, (column, end))
+            if blocking.split_rows:
+                self._columns(base, self._range(low, high, rows), (0, columns))
+            elif self.sharing.parts == 1:
+                self._columns(base, (0, rows), self._range(low, high, columns))
+            else:
+                self._pieces(base, value_of(builder, low), value_of(builder, high))
+
+    def _range(self, low: Integer, high: Integer, extent: Integer) -> Range:
+        """The rows or columns of a range of panels."""
+        return low * self.sharing.size, least(self.builder, high * self.sharing.size, extent)
+
+    def _pieces(self, base: Base, low: Value, high: Value) -> None:
+        """A range of parts of panels: the last parts of one, whole panels, and the first parts of another."""
+        builder, parts = self.builder, self.sharing.parts
+        rows, columns = self.value(self.spec.rows.extent), self.value(self.spec.columns.extent)
+        tile = self.blocking.tile.rows
+        height = -(-self.spec.rows.extent.constant // (tile * parts)) * tile
+        begin = builder.variable(low)
+        with builder.loop(builder.constant(0, "int64"), builder.constant(3, "int64")):
+            at = begin.get()
+            with builder.when(at < high):
+                column, part = quotient(builder, at, parts), remainder(builder, at, parts)
+                panels = quotient(builder, high - at, parts)
+                is_whole = both(equal(part, 0), less(0, panels))
+                one, all_parts = builder.constant(1, "int64"), builder.constant(parts, "int64")
+                count = is_whole.where(panels, one)
+                last = is_whole.where(all_parts, builder.intrinsic("smin", part + (high - at), parts))
+                row_range = part * height, least(builder, last * height, rows)
+                with when(builder, less(row_range[0], row_range[1])):
+                    self._columns(base, row_range, self._range(column, column + count, columns))
+                begin.set((column + count - 1) * parts + last)
+
+    def _columns(self, base: Base, rows: Range, columns: Range) -> None:
+        """Blocks of columns, one after the other."""
+        step = self.blocking.column_panels * self.blocking.lanes
+        with steps(self.builder, columns[0], columns[1], step) as column:
+            self._parts(base, rows, (column, least(self.builder, column + step, columns[1])))
 
     def _parts(self, base: Base, rows: Range, columns: Range) -> None:
         """The parts of the sum, one after the other; there is one even where the sum is empty."""
@@ -178,7 +213,7 @@ class PackedLoops(Frame):
             f"ptr {into}, {self.numbers(pitch * self.size, corner.rows, corner.lanes)}",
             f"{truth(builder, adds if self.in_place else False)}, {self.scale()}",
         )
-        builder.emit(f"call void @{self.micro}({', '.join(arguments)})")
+        self._add_up(corner, ", ".join(arguments))
         if not self.in_place and adds is not False:
             with when(builder, adds):
                 self._elements(corner, into, target, line, lane, self._add)
@@ -187,6 +222,18 @@ class PackedLoops(Frame):
                 self.finish(base, corner, into, pitch, base.element + offset)
         if not self.in_place:
             self._elements(corner, into, target, line, lane, self._copy)
+
+    def _add_up(self, corner: Corner, arguments: str) -> None:
+        """Call the micro-kernel, the narrow one where its columns are enough."""
+        builder, narrow = self.builder, self.blocking.narrow
+        if narrow is None or isinstance(corner.lanes, int):
+            builder.emit(f"call void @{self.micro}({arguments})")
+            return
+        is_narrow = corner.lanes < narrow.lanes(builder.module.target) + 1
+        with builder.when(is_narrow):
+            builder.emit(f"call void @{self.narrow}({arguments})")
+        with builder.when(~is_narrow):
+            builder.emit(f"call void @{self.micro}({arguments})")
 
     def _elements(
         self, corner: Corner, tile: str, target: str, line: Integer, lane: Integer, write: Callable[[str, str], None]

@@ -147,6 +147,13 @@ def test_more_columns_and_rows_than_a_block_has() -> None:
     check("mk,kn->mn", {"m": 500, "n": 3000, "k": 1030}, "float32", ("mk", "nk", "mn"), parts=2)
 
 
+@pytest.mark.parametrize("columns", [16, 33, 48, 96, 130, 272])
+@pytest.mark.parametrize("parts", [2, 3, 7, 19])
+def test_threads_share_the_rows_of_a_panel(columns: int, parts: int) -> None:
+    for rows, orders in ((50, ("km", "kn", "mn")), (129, ("mk", "nk", "mn"))):
+        check("mk,kn->mn", {"m": rows, "n": columns, "k": 20}, "float32", orders, accumulate=True, parts=parts)
+
+
 @pytest.mark.parametrize("known", ["", "m", "n", "k"])
 @pytest.mark.parametrize("orders", [("mk", "kn", "mn"), ("km", "nk", "mn")], ids="-".join)
 def test_extents_of_run_time(known: str, orders: tuple[str, str, str]) -> None:
