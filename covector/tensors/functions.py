@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from covector.errors import CovectorError, DtypeError
 from covector.ops import OPERATIONS, SCALARS
 from covector.tensors.call import require_float
 from covector.tensors.dtypes import Dtype, as_dtype
-from covector.tensors.operators import power
 from covector.tensors.tensor import Operand, Tensor, as_tensor, binary, call, unary
 
 Function = Callable[..., Any]
@@ -307,7 +304,8 @@ _DEVICES = ("cpu", "cuda", "gpu", "mps", "xpu", "tpu")
 
 @pytorch_names
 def norm(x: Tensor, p: float | str | None = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The norm over some axes, or all: Euclidean, the sum of magnitudes (1), or the largest magnitude (``inf``).
+    """The p-norm over some axes, or all: Euclidean, the largest magnitude (``inf``) or the smallest (``-inf``), the
+    number of elements that are not 0 (``p = 0``). The gradient of a norm of zeros is 0.
 
     >>> import covector as cv
     >>> cv.norm(cv.tensor([3.0, 4.0]))
@@ -315,11 +313,9 @@ def norm(x: Tensor, p: float | str | None = 2, axis: Axis = None, keepdims: bool
     """
     require_float("norm", x._node.kind)
     given = (("axis", _frozen(axis)), ("keepdims", keepdims))
-    if p in (None, 2, "fro"):
-        return unary("norm", x, given)
-    if p == np.inf:
-        return unary("max", unary("abs", x), given)
-    if not isinstance(p, (int, float)):
+    order = 2 if p is None or p == "fro" else p
+    if not isinstance(order, (int, float)):
         raise DtypeError(f"norm: p is a number or 'fro', not {p!r}")
-    total = call("sum", power(unary("abs", x), p) if p != 1 else unary("abs", x), params=given)
-    return total if p == 1 else power(total, 1 / p)
+    if order == 0:
+        return unary("sum", to(_two("ne", x, 0), x.dtype), given)
+    return unary("norm", x, (*given, ("p", order)))

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from covector.frontend.arrays import Array
 from covector.frontend.functions import NAMESPACE
 from covector.frontend.lazy import Trace
-from covector.ir import Affine
+from covector.ir import Affine, promote
 from covector.ops import OPERATIONS, SCALARS
 from covector.tensors.builders import BUILDERS
-from covector.tensors.rounding import ROUNDING
+from covector.tensors.norms import NORMS
+from covector.tensors.rounding import ROUNDING, as_type
 
 Build = Callable[[Trace, list[Array], list[Affine], dict[str, Any]], Array | tuple[Array, ...]]
 
@@ -49,7 +51,14 @@ def _from_namespace(name: str) -> Recipe:
         arguments = OPERATIONS[name].arguments
     elif name in SCALARS:
         arguments = SCALARS[name].parameters
-    return Recipe(lambda _, arrays, __, params: function(*arrays, **params), arguments, name in _WIDENING)
+    prepare = _as_numbers if name in SCALARS and SCALARS[name].result != "bool" else list[Array]
+    return Recipe(lambda _, arrays, __, params: function(*prepare(arrays), **params), arguments, name in _WIDENING)
+
+
+def _as_numbers(arrays: list[Array]) -> list[Array]:
+    """Truth values beside numbers as numbers: 0 times NaN is NaN then, as it is not for a bracket."""
+    kind = reduce(promote, [array.dtype for array in arrays])
+    return [as_type(array, kind) if array.dtype == "bool" != kind else array for array in arrays]
 
 
 def _own(name: str, build: Build) -> Recipe:
@@ -58,7 +67,7 @@ def _own(name: str, build: Build) -> Recipe:
 
 RECIPES: dict[str, Recipe] = {
     **{name: _from_namespace(name) for name in NAMESPACE},
-    **{name: _own(name, build) for name, build in (BUILDERS | ROUNDING).items()},
+    **{name: _own(name, build) for name, build in (BUILDERS | NORMS | ROUNDING).items()},
 }
 """Every operation of tensors by name."""
 

@@ -115,10 +115,7 @@ ARITHMETIC: dict[str, Operation] = {
     "xor": Operation(truths, lambda _, x, y: x ^ y),
     "not": Operation(one("b"), lambda _, x: ~x),
     "count": Operation(with_axis("b"), lambda _, x, axis: x.sum(dim=axis)),
-    # A condition that is false is a strong zero: it is 0 times NaN, too.
-    "truth_as_float": Operation(
-        two, lambda _, x, y: (x > 0) * y, lambda _, x, y: torch.where(x > 0, y, torch.zeros_like(y)), weight=0.5
-    ),
+    "truth_as_float": Operation(two, lambda _, x, y: (x > 0) * y, weight=0.5),
     "where": Operation(draws.chosen, lambda library, c, x, y: library.where(c, x, y), weight=2),
     "where_number": Operation(one(), lambda library, x: library.where(x > 0.3, x, -1.0)),
     "where_domain": Operation(

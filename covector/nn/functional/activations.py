@@ -41,7 +41,8 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """`leaky_relu` with learned slopes: one, or one for each channel, which is the second axis."""
     channels = weight.reshape((-1, *(1,) * (input.ndim - 2))) if weight.size > 1 and input.ndim > 1 else weight
-    return ops.where(input > 0, input, channels * input)
+    positive = input > 0
+    return ops.where(positive, input, channels * ops.where(positive, 0, input))
 
 
 def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
@@ -56,7 +57,9 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
 
 def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """Each element where it is positive, and ``alpha * (exp(x / alpha) - 1)`` elsewhere."""
-    return ops.where(input > 0, input, alpha * ops.expm1(input / alpha))
+    positive = input > 0
+    # What the other branch has must be finite: its derivative is multiplied with 0 where it is not taken.
+    return ops.where(positive, input, alpha * ops.expm1(ops.where(positive, 0, input) / alpha))
 
 
 def selu(input: Tensor) -> Tensor:

@@ -63,13 +63,12 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """Each vector along an axis over its p-norm, or over ``eps`` where that is larger."""
-    if p == 2:
-        length = ops.sqrt(ops.sum(input * input, axis=dim, keepdims=True))
-    else:
-        length = ops.sum(ops.abs(input) ** p, axis=dim, keepdims=True) ** (1 / p)
+    length = ops.norm(input, p, dim, keepdims=True)
     return input / ops.where(length < eps, eps, length)
 
 
-def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1) -> Tensor:
-    """The cosine of the angle between two vectors along an axis."""
-    return ops.cosine_similarity(x1, x2, axis=dim)
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """The cosine of the angle between two vectors along an axis; a length below ``eps`` counts as that."""
+    lengths = (ops.norm(x, axis=dim, keepdims=True) for x in (x1, x2))
+    first, second = (x / ops.where(length < eps, eps, length) for x, length in zip((x1, x2), lengths, strict=True))
+    return ops.sum(first * second, axis=dim)

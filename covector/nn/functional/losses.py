@@ -43,7 +43,9 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean",
         return l1_loss(input, target, reduction)
     error = input - target
     size = ops.abs(error)
-    return _reduced("smooth_l1_loss", ops.where(size < beta, error * error / (2 * beta), size - beta / 2), reduction)
+    small = size < beta
+    square = ops.where(small, error, 0) ** 2
+    return _reduced("smooth_l1_loss", ops.where(small, square / (2 * beta), size - beta / 2), reduction)
 
 
 def huber_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
@@ -53,7 +55,9 @@ def huber_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean", del
         raise CovectorError(f"huber_loss with delta {delta}", hint="delta is positive")
     error = input - target
     size = ops.abs(error)
-    return _reduced("huber_loss", ops.where(size < delta, error * error / 2, delta * (size - delta / 2)), reduction)
+    small = size < delta
+    square = ops.where(small, error, 0) ** 2
+    return _reduced("huber_loss", ops.where(small, square / 2, delta * (size - delta / 2)), reduction)
 
 
 def cross_entropy(
@@ -150,9 +154,9 @@ def kl_div(
         losses = ops.exp(target) * (target - input)
     else:
         # A target of 0 contributes 0, whatever the input is.
-        positive = target > 0
-        log = ops.log(ops.where(positive, target, 1))
-        losses = ops.where(positive, target * (log - input), 0 * target)
+        counts = target != 0
+        log = ops.log(ops.where(counts, target, 1))
+        losses = ops.where(counts, target * (log - input), 0 * target)
     if reduction == "batchmean":
         return ops.sum(losses) / input.shape[0]
     return _reduced("kl_div", losses, reduction)
