@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,11 +13,9 @@ from covector.calculus.build import delta_form
 from covector.errors import CovectorError, ShapeError
 from covector.ir import Index
 from covector.ir.affine import atoms, free
+from covector.jacobians.form import Form
 from covector.jacobians.terms import Groups, Term
 from covector.run.reference import Array
-
-if TYPE_CHECKING:
-    from covector.jacobians.jacobian import Jacobian
 
 CONDITION = 0.1
 """A matrix is taken to be singular from this condition number on, in units of 1/ε of its dtype."""
@@ -43,10 +41,10 @@ class Solved:
     sign: Callable[[], int]
 
 
-def ties_of(jacobian: Jacobian) -> Ties:
+def ties_of(form: Form) -> Ties:
     """The axes that a delta ties in every term: there is a block for each of their elements."""
-    groups = jacobian.form.groups
-    found = [_tied(term, groups) for term in jacobian.form.terms]
+    groups = form.groups
+    found = [_tied(term, groups) for term in form.terms]
     return tuple(
         (row, column)
         for row in range(len(groups.outputs))
@@ -74,8 +72,8 @@ def _tied(term: Term, groups: Groups) -> set[tuple[int, int]]:
 class Layout:
     """The axes of a square Jacobian as blocks: tied axes, the other axes of the output, those of the input."""
 
-    def __init__(self, jacobian: Jacobian, ties: Ties) -> None:
-        groups = jacobian.form.groups
+    def __init__(self, form: Form) -> None:
+        groups, ties = form.groups, ties_of(form)
         self.ties = ties
         self.row_axes = [axis for axis in range(len(groups.outputs)) if axis not in {row for row, _ in ties}]
         self.column_axes = [axis for axis in range(len(groups.inputs)) if axis not in {column for _, column in ties}]
@@ -115,6 +113,12 @@ class Layout:
         order = [*(column for _, column in self.ties), *self.column_axes]
         more = range(len(order), array.ndim)
         return np.ascontiguousarray(array.transpose((*order, *more))).reshape(self.count, self.width, -1)
+
+
+@lru_cache(maxsize=1024)
+def layout_of(form: Form) -> Layout:
+    """The layout of a square form."""
+    return Layout(form)
 
 
 def _size(indices: tuple[Index, ...]) -> int:

@@ -73,7 +73,8 @@ class Hessian:
 
     @cached_property
     def _symmetric(self) -> Symmetric:
-        return Symmetric(self.blocks, self.budget)
+        upper = {(n, m): b for n, row in enumerate(self.blocks) for m, b in enumerate(row) if n <= m}
+        return Symmetric(upper, self.budget)
 
     def __matmul__(self, vector: Any) -> Any:
         """``H @ v`` of a tree of arrays, as such a tree."""

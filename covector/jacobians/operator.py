@@ -16,6 +16,7 @@ from covector.calculus.rules import simplify
 from covector.ir import Compute, Input, Program, Tensor
 from covector.ir.tensor import program_of, read_tensors
 from covector.jacobians.run import contiguous, run
+from covector.jacobians.terms import groups_of
 from covector.run.reference import Array
 
 
@@ -70,23 +71,36 @@ class Operator:
         return run(program, {**self.arrays, name: contiguous(vector)}, self.extents)[0]
 
 
-@lru_cache(maxsize=256)
 def tangent_program(program: Program, wrt: Tensor) -> tuple[Program, str] | None:
     """The program that computes the tangent of the output, and the name of its input that is the tangent of ``wrt``.
 
     None where the output does not depend on ``wrt``.
     """
+    found, (seed,) = tangents_program(program, (wrt,))
+    return None if isinstance(found.output, Compute) and found.output.body is ZERO else (found, seed)
+
+
+@lru_cache(maxsize=256)
+def tangents_program(program: Program, by: tuple[Tensor, ...]) -> tuple[Program, tuple[str, ...]]:
+    """The program that computes the tangents of the outputs from those of some tensors, and the names of these.
+
+    The tangent of an output that depends on none of them is an array of zeros.
+    """
     names = set(program.tensors())
-    seed = Input(_unused("V", names), wrt.shape, wrt.dtype)
-    tangents: dict[Tensor, Tensor] = {wrt: seed}
+    seeds = tuple(Input(_unused("V", names), own.shape, own.dtype) for own in by)
+    tangents: dict[Tensor, Tensor] = dict(zip(by, seeds, strict=True))
     for statement in program.statements:
         if isinstance(statement, Compute) and any(read in tangents for read in read_tensors(statement)):
             body = simplify(tangent(statement.body, tangents))
             if body is not ZERO:
                 name = _unused(f"{statement.name}_t", names)
                 tangents[statement] = Compute(name, statement.indices, body, statement.dtype)
-    found = tangents.get(program.output)
-    return (program_of((found,), (*program.inputs, seed)), seed.name) if isinstance(found, Compute) else None
+    outputs = []
+    for output in program.outputs:
+        found = tangents.get(output)
+        zero = Compute(_unused("zero", names), groups_of(output.shape, ()).outputs, ZERO, output.dtype)
+        outputs.append(found if isinstance(found, Compute) else zero)
+    return program_of(outputs, (*program.inputs, *seeds)), tuple(seed.name for seed in seeds)
 
 
 @lru_cache(maxsize=256)

@@ -8,7 +8,7 @@ deltas is solved block by block; what has low rank beside something that can be 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from math import inf, log, prod
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ import numpy as np
 from covector.calculus.build import mul
 from covector.calculus.rules import simplify
 from covector.errors import ShapeError
-from covector.ir import Compute, as_affine
+from covector.ir import Compute, Program, as_affine
 from covector.ir.affine import free
 from covector.ir.tensor import program_of
 from covector.ir.walk import unshadowed
@@ -25,12 +25,13 @@ from covector.jacobians.blocks import (
     Layout,
     SingularError,
     Solved,
+    layout_of,
     log_determinants,
     sign_of,
     sign_of_blocks,
     solve_dense,
-    ties_of,
 )
+from covector.jacobians.form import Form
 from covector.jacobians.plan import check_dense
 from covector.jacobians.sparse import elements
 from covector.jacobians.structure import DIAGONALS, Component, components, scalars, structure
@@ -48,13 +49,13 @@ DAMPED = "damp it: J.shifted(1e-6)"
 
 def solve(jacobian: Jacobian, right: Array) -> Array:
     """``x`` with ``J @ x = right``; axes of the right side after the output's are carried along."""
-    return _solved(jacobian, right).value
+    return solved(jacobian, right).value
 
 
 def logdet(jacobian: Jacobian) -> float:
     """``log |det J|``; -inf where J is singular."""
     try:
-        return _solved(jacobian, np.zeros((*jacobian.output_shape, 1), jacobian.dtype)).logdet()
+        return solved(jacobian, np.zeros((*jacobian.output_shape, 1), jacobian.dtype)).logdet()
     except SingularError:
         return -inf
 
@@ -62,7 +63,7 @@ def logdet(jacobian: Jacobian) -> float:
 def is_positive_definite(jacobian: Jacobian) -> bool:
     """Whether a symmetric Jacobian was found to be positive definite."""
     try:
-        return _solved(jacobian, np.zeros((*jacobian.output_shape, 1), jacobian.dtype)).sign() == 1
+        return solved(jacobian, np.zeros((*jacobian.output_shape, 1), jacobian.dtype)).sign() == 1
     except SingularError:
         return False
 
@@ -75,7 +76,7 @@ def workspace(jacobian: Jacobian) -> int:
     if len(jacobian.form.terms) == 1:
         found = components(jacobian.form.terms[0], jacobian.form.groups)
         return sum(_component_bytes(jacobian, component) for component in found)
-    layout = Layout(jacobian, ties_of(jacobian))
+    layout = layout_of(jacobian.form)
     parts = low_rank_parts(jacobian, layout)
     if parts is None:
         return layout.count * layout.height * layout.width * itemsize
@@ -88,11 +89,12 @@ def _component_bytes(jacobian: Jacobian, component: Component) -> int:
     own = jacobian.over(component.groups, (component.term,))
     if own.structure.kind in (*DIAGONALS, "permutation", "selection"):
         return 0
-    layout = Layout(own, ties_of(own))
+    layout = layout_of(own.form)
     return layout.count * layout.height * layout.width * jacobian.dtype.itemsize
 
 
-def _solved(jacobian: Jacobian, right: Array) -> Solved:
+def solved(jacobian: Jacobian, right: Array) -> Solved:
+    """The solution with what gives the determinant and the sign; raises `SingularError`."""
     rows, columns = prod(jacobian.output_shape), prod(jacobian.input_shape)
     if rows != columns:
         message = f"this Jacobian has {rows} rows and {columns} columns, so no system with it has exactly one solution"
@@ -105,11 +107,11 @@ def _solved(jacobian: Jacobian, right: Array) -> Solved:
         raise SingularError("this Jacobian is zero everywhere", hint=DAMPED)
     if len(terms) == 1:
         return _product(jacobian, right)
-    layout = Layout(jacobian, ties_of(jacobian))
+    layout = layout_of(jacobian.form)
     parts = low_rank_parts(jacobian, layout)
     if parts is not None:
         base, updates = parts
-        found = updated(layout, _solved, base, updates, right)
+        found = updated(layout, solved, base, updates, right)
         if found is not None:
             return found
     return _blocks(jacobian, right, layout)
@@ -178,7 +180,7 @@ def _component(jacobian: Jacobian, component: Component, right: Array) -> Solved
         return _scattered(own, right)
     if kind == "low rank":
         raise SingularError(f"this Jacobian has a factor of {own.structure}, so it is singular", hint=DAMPED)
-    return _blocks(own, right, Layout(own, ties_of(own)))
+    return _blocks(own, right, layout_of(own.form))
 
 
 def _divided(jacobian: Jacobian, right: Array) -> Solved:
@@ -218,17 +220,24 @@ def _log_product(values: Array) -> float:
 
 def _blocks(jacobian: Jacobian, right: Array, layout: Layout) -> Solved:
     """The dense blocks along tied axes, each solved by itself; without ties, the dense matrix."""
-    form = jacobian.form
-    old = [form.groups.outputs[row] for row, _ in layout.ties]
-    body = simplify(placed(form.expr, old, map(as_affine, layout.tied)))
-    alike = not free(body) & set(layout.tied)
-    indices = (*(() if alike else layout.tied), *layout.rows, *layout.columns)
-    shape = tuple(index.extent.constant for index in indices)
+    program, shape, alike = _block_program(jacobian.form)
     check_dense(shape, prod(shape) * jacobian.dtype.itemsize, jacobian.plan.budget, INSTEAD)
-    statement = Compute("blocks", indices, unshadowed(body, indices), form.dtype)
-    blocks = jacobian.computed(program_of((statement,), form.tensors))
+    blocks = jacobian.computed(program)
     blocks = blocks.reshape(-1, layout.height, layout.width)
     found = layout.outward(solve_dense(blocks, layout.inward(right)), right)
     times = layout.count if alike else 1
     sign = partial(sign_of_blocks, blocks) if layout.is_symmetric else lambda: 0
     return Solved(found, lambda: times * log_determinants(blocks), sign)
+
+
+@lru_cache(maxsize=1024)
+def _block_program(form: Form) -> tuple[Program, tuple[int, ...], bool]:
+    """What computes the dense blocks, their shape, and whether all of them are alike, so that one is computed."""
+    layout = layout_of(form)
+    old = [form.groups.outputs[row] for row, _ in layout.ties]
+    body = simplify(placed(form.expr, old, map(as_affine, layout.tied)))
+    alike = not free(body) & set(layout.tied)
+    indices = (*(() if alike else layout.tied), *layout.rows, *layout.columns)
+    shape = tuple(index.extent.constant for index in indices)
+    statement = Compute("blocks", indices, unshadowed(body, indices), form.dtype)
+    return program_of((statement,), form.tensors), shape, alike

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,11 @@ from covector.calculus.arithmetic import with_coefficient
 from covector.calculus.build import mul
 from covector.calculus.rules import simplify
 from covector.errors import BudgetError
-from covector.ir import Compute, Expr, Index, as_affine
+from covector.ir import Compute, Expr, Index, Program, as_affine
 from covector.ir.affine import free
 from covector.ir.tensor import program_of
-from covector.jacobians.blocks import Layout, SingularError, Solved, log_determinants, solve_dense
+from covector.jacobians.blocks import Layout, SingularError, Solved, layout_of, log_determinants, solve_dense
+from covector.jacobians.form import Form
 from covector.jacobians.terms import Term, placed
 from covector.run.reference import Array
 
@@ -27,12 +29,19 @@ def low_rank_parts(jacobian: Jacobian, layout: Layout) -> tuple[Jacobian, tuple[
     """The terms that have full rank as one Jacobian, and those that have low rank in each block; None where one of the
     two is missing, or where the ranks are so large that dense blocks are as well.
     """
-    low = tuple(term for term in jacobian.form.terms if _is_split(_inside(term, jacobian, layout), layout))
-    rest = tuple(term for term in jacobian.form.terms if term not in low)
+    low, rest = _low_and_rest(jacobian.form)
     rank = sum(rank_of(term) for term in low)
     if not low or not rest or 2 * rank > layout.height:
         return None
     return jacobian.over(jacobian.form.groups, rest), low
+
+
+@lru_cache(maxsize=1024)
+def _low_and_rest(form: Form) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
+    """The terms that have low rank in each block, and the others."""
+    layout = layout_of(form)
+    low = tuple(term for term in form.terms if _is_split(_inside(term, form, layout), layout))
+    return low, tuple(term for term in form.terms if term not in low)
 
 
 def rank_of(term: Term) -> int:
@@ -40,9 +49,9 @@ def rank_of(term: Term) -> int:
     return prod(index.extent.constant for index in term.bound)
 
 
-def _inside(term: Term, jacobian: Jacobian, layout: Layout) -> tuple[Expr, ...]:
+def _inside(term: Term, form: Form, layout: Layout) -> tuple[Expr, ...]:
     """The factors and brackets of a term inside of a block."""
-    outputs = jacobian.form.groups.outputs
+    outputs = form.groups.outputs
     old = [outputs[row] for row, _ in layout.ties]
     parts = (*term.brackets, *term.factors)
     return tuple(simplify(placed(part, old, map(as_affine, layout.tied))) for part in parts)
@@ -92,9 +101,16 @@ def updated(
 
 def _side(jacobian: Jacobian, layout: Layout, term: Term, left: bool) -> Array:
     """One side of a term of low rank: over the axes of the output (the left), or of the input, and then its rank."""
-    groups = jacobian.form.groups
+    found = jacobian.computed(_side_program(jacobian.form, layout, term, left))
+    axes = len(jacobian.output_shape if left else jacobian.input_shape)
+    return found.reshape((*found.shape[:axes], -1))
+
+
+@lru_cache(maxsize=1024)
+def _side_program(form: Form, layout: Layout, term: Term, left: bool) -> Program:
+    groups = form.groups
     inner = set(layout.rows if left else layout.columns)
-    parts = _inside(term, jacobian, layout)
+    parts = _inside(term, form, layout)
     own = tuple(part for part in parts if free(part) & inner or (left and not free(part) & set(layout.columns)))
     body = with_coefficient(term.coefficient, own) if left else mul(*own)
     axes = groups.outputs if left else groups.inputs
@@ -102,6 +118,5 @@ def _side(jacobian: Jacobian, layout: Layout, term: Term, left: bool) -> Array:
     if left:
         for (row, _), tied in zip(layout.ties, layout.tied, strict=True):
             at[row] = tied
-    statement = Compute("side", (*at, *term.bound), body, jacobian.form.dtype)
-    found = jacobian.computed(program_of((statement,), jacobian.form.tensors))
-    return found.reshape(*found.shape[: len(axes)], -1)
+    statement = Compute("side", (*at, *term.bound), body, form.dtype)
+    return program_of((statement,), form.tensors)
