@@ -115,7 +115,7 @@ class PackedLoops(Frame):
             with builder.when(at < high):
                 column, part = quotient(builder, at, parts), remainder(builder, at, parts)
                 panels = quotient(builder, high - at, parts)
-                is_whole = both(equal(part, 0), less(0, panels))
+                is_whole = truth(builder, both(equal(part, 0), less(0, panels)))
                 one, all_parts = builder.constant(1, "int64"), builder.constant(parts, "int64")
                 count = is_whole.where(panels, one)
                 last = is_whole.where(all_parts, builder.intrinsic("smin", part + (high - at), parts))
