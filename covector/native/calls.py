@@ -12,6 +12,9 @@ from covector.native.objects import Linked
 from covector.run.extents import evaluate_extent
 from covector.schedule.work import THREADED
 
+SHORT = THREADED // 2
+"""The work from which on a program lets other Python threads run meanwhile: which takes a tenth of a microsecond."""
+
 Words = ctypes.Array[ctypes.c_int64]
 
 
@@ -23,6 +26,7 @@ class Calls:
         self.words = [0, 0, 0, 0, len(launches)]
         assert len(self.words) == HEAD
         self.most_words = max((len(launch.words) for launch in launches), default=0) or 1
+        self._work = tuple(launch.work for launch in launches)
         self._threads: list[tuple[int, Affine]] = []
         """Where a number of threads goes, and the work that they are for."""
         self._offsets: dict[Affine, list[int]] = {}
@@ -35,6 +39,10 @@ class Calls:
                 if not word.offset.is_constant:
                     self._offsets.setdefault(word.offset, []).append(len(self.words) + 1)
                 self.words += [word.slot, word.offset.constant]
+
+    def is_short(self, extents: Mapping[str, int]) -> bool:
+        """Whether the program takes a few microseconds at most at these extents, and one thread."""
+        return sum(evaluate_extent(work, extents) for work in self._work) < SHORT
 
     def fit(self, words: Words, extents: Mapping[str, int], pool: int, threads: int) -> None:
         """Complete the words of a program for these extents and this pool of threads."""

@@ -64,7 +64,9 @@ class Compiled:
         self.never_empty = _never_empty(program)
         linked = link(emitted.units, library, len(os.sched_getaffinity(0)))
         self.calls = Calls(emitted.launches, linked[len(emitted.helpers) :])
-        self.function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_entry().address(ENTRY))
+        self.address = _entry().address(ENTRY)
+        """Where the function is that runs the program of a frame."""
+        self.function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.address)
         self.frames: deque[Frame] = deque()
 
     def call(self, addresses: list[Any], extents: Mapping[str, int], done: list[None] | None = None) -> int:
@@ -100,6 +102,8 @@ class Frame:
         self.program[:3] = [table, ctypes.addressof(self.given), error]
         self.address = ctypes.addressof(self.program)
         """What the function of the code is given."""
+        self.error = error
+        """Where the error word is."""
         self.extents: dict[str, int] | None = None
         self.pool: tuple[int, int] | None = None
         self.size = self.arena = 0

@@ -14,9 +14,10 @@ from typing import Any
 
 from covector.tensors import flush
 from covector.tensors.backward import recorded
+from covector.tensors.direct import Direct, direct
 from covector.tensors.dtypes import Kind
 from covector.tensors.node import ABSENT, STATE, Here, Node, leaf
-from covector.tensors.repeat import MISSED
+from covector.tensors.repeat import MISSED, Repeat
 from covector.tensors.tensor import Tensor, call
 from covector.tensors.trace import Trace
 from covector.tensors.traced import Outdated, Traced, Update
@@ -24,6 +25,9 @@ from covector.tensors.tree import describe, flatten
 
 MOST_TRACES = 64
 """Structures of arguments whose programs a function keeps."""
+
+MOST_DIRECT = 8
+"""Programs of a function that native code calls."""
 
 _kind_of = attrgetter("_node.kind")
 
@@ -52,7 +56,14 @@ def jit(function: Callable[..., Any]) -> Jitted:
 
 
 class Jitted:
-    """A function that runs as one program; made by `jit`."""
+    """A function that runs as one program; made by `jit`.
+
+    ``record`` is what native code looks at first, once there is something to look at: it is called in place of
+    `__call__` from the first repeated call on.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "record")
+    record: Direct
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -60,6 +71,7 @@ class Jitted:
         self.traces: OrderedDict[Any, list[Traced]] = OrderedDict()
         self.open: set[Any] = set()  # structures of arguments for which the function is plain
         self._last: dict[tuple[Kind, ...], Traced] = {}  # the last for arguments that are tensors of these kinds
+        self._direct: list[Direct] = []  # the records of the programs called last first; each lives as long as this
         update_wrapper(self, function)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
@@ -74,8 +86,23 @@ class Jitted:
             if last is not None and last.repeat is not None:
                 result = last.repeat(here, arguments)
                 if result is not MISSED:
+                    self._be_direct(last.repeat, here, arguments)
                     return result
         return self._call(here, arguments, keywords)
+
+    def _be_direct(self, repeat: Repeat, here: Here, arguments: tuple[Any, ...]) -> None:
+        """Let native code make the next call that is like this one."""
+        known = repeat.direct
+        if known is None and not repeat.only_python and len(self._direct) < MOST_DIRECT:
+            known = repeat.direct = direct(repeat, here, arguments, Jitted, _in_python)
+            repeat.only_python = known is None
+        elif known is not None:
+            known.fill(here)
+        if known is not None:
+            self._direct = [known, *(other for other in self._direct if other is not known)]
+            for one, other in zip(self._direct, [*self._direct[1:], None], strict=True):
+                one.follow(other)
+            self.record = known
 
     def _call(self, here: Here, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """A call that is not known to be like the one before."""
@@ -130,6 +157,9 @@ class Jitted:
             if before in places or before not in trace.inside
         ]
         return Traced(trace, places, results, updates, rebuilt, held)
+
+
+_in_python = Jitted.__call__
 
 
 def _flows(given: Sequence[Tensor], returned: Sequence[Tensor]) -> bool:

@@ -125,6 +125,10 @@ class Launch:
             array_of(node)
         numbers, at = self.slot(number, node.kind)
         numbers[at] = data
+        return self.slot_address(number)
+
+    def slot_address(self, number: int) -> int:
+        """The address at which an input is written that is a number."""
         return self._first_number + 8 * number
 
     def slot(self, number: int, kind: Kind) -> tuple[Any, int]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from sys import getrefcount
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from covector.tensors.launch import C_TYPES, Launch, fresh
 from covector.tensors.node import STATE, Here, Node
 from covector.tensors.tensor import Tensor
 from covector.tensors.tree import Rebuild
+
+if TYPE_CHECKING:
+    from covector.tensors.direct import Direct
 
 MISSED: Any = object()
 """What a repeated call returns where something has changed; nothing was done then."""
@@ -38,12 +41,14 @@ _ndarray = np.ndarray
 class Guards:
     """Attributes of objects that a trace took for granted; those of one name are read together."""
 
-    __slots__ = ("_groups",)
+    __slots__ = ("_groups", "watched")
 
     def __init__(self, watched: Sequence[tuple[Any, str, Any]]) -> None:
         by_name: dict[str, dict[int, tuple[Any, Any]]] = {}
         for owner, name, value in watched:
             by_name.setdefault(name, {})[id(owner)] = (owner, value)
+        self.watched = [(owner, name, value) for name, of in by_name.items() for owner, value in of.values()]
+        """The attributes, each once, with their values."""
         self._groups = [
             (attrgetter(name), [owner for owner, _ in pairs.values()], [value for _, value in pairs.values()])
             for name, pairs in by_name.items()
@@ -57,7 +62,7 @@ class Guards:
         return True
 
 
-class _Result:
+class Result:
     """A result: where its address is in the table, and what it is read from where it is a number."""
 
     __slots__ = ("address", "array", "dtype", "kind", "number", "shape", "size", "word")
@@ -92,46 +97,57 @@ class Repeat:
         rebuild: Rebuild,
     ) -> None:
         assert launch.code is not None
-        self._launch, self._inputs, self._guards, self._rebuild = launch, inputs, guards, rebuild
-        self._grad_enabled = STATE.grad_enabled
-        self._tensors, self._count, self._flags = tuple(tensors), len(tensors), list(flags)
-        self._arguments = [(number, len(tensors) + at) for number, at in arguments]
-        self._drawn = [(number, node, source, *launch.slot(number, node.kind)) for number, node, source in drawn]
-        self._results = [_Result(kind, len(inputs) + place) for place, kind in results]
-        self._arrays = [result for result in self._results if result.number is None]
-        self._function, self._frame, self._private = launch.code.function, Frame(launch.code), False
-        self._nodes: list[Node] | None = None
-        self._watched: list[Any] = []
+        self.launch, self._inputs, self.guards, self.rebuild = launch, inputs, guards, rebuild
+        self.grad_enabled = STATE.grad_enabled
+        self.tensors, self._count, self.flags = tuple(tensors), len(tensors), list(flags)
+        self.arguments = [(number, len(tensors) + at) for number, at in arguments]
+        self.drawn = [(number, node, source, *launch.slot(number, node.kind)) for number, node, source in drawn]
+        self.results = [Result(kind, len(inputs) + place) for place, kind in results]
+        self._arrays = [result for result in self.results if result.number is None]
+        self._function, self.frame, self.private = launch.code.function, Frame(launch.code), False
+        self.nodes: list[Node] | None = None
+        self.watched: list[Any] = []
         self._counts: list[int] = []
+        self.alone: list[int] = []
+        """The references that what is watched has where nobody else holds it, and this trace is not called."""
+        self.direct: Direct | None = None
+        self.only_python = False
         self._busy = False
 
     def renew(self, addresses: list[Any], nodes: list[Node], watched: list[Any], counts: list[int]) -> None:
         """Be like a call that was made: with these addresses in the table, and these nodes of what it reads."""
+        self._forget()
         if self._busy:
             return
-        frame = self._frame
+        frame = self.frame
         pool = POOL.start() if frame.compiled.parallel else POOL.state
         if frame.pool is not pool:
-            frame.fit(self._launch.extents, pool)
-            self._private = frame.size <= PRIVATE
-            if self._private:
+            frame.fit(self.launch.extents, pool)
+            self.private = frame.size <= PRIVATE
+            if self.private:
                 frame.own()
         frame.words[: len(addresses)] = addresses
-        for result in self._results:
+        for result in self.results:
             if result.number is not None:
                 frame.words[result.word] = ctypes.addressof(result.number)
+        self.alone = [count - 1 for count in counts]  # those were counted with the argument of the function
         # In a call there is one more list of nodes.
         listed = set(map(id, nodes))
         self._counts = [count + (id(thing) in listed) for thing, count in zip(watched, counts, strict=True)]
-        self._nodes, self._watched = nodes, watched
+        self.nodes, self.watched = nodes, watched
+
+    def _forget(self) -> None:
+        if self.direct is not None:
+            self.direct.forget()
 
     def release(self) -> None:
         """Hold no node any longer."""
-        self._nodes, self._watched = None, []
+        self._forget()
+        self.nodes, self.watched = None, []
 
     def __call__(self, here: Here, arguments: Sequence[Tensor]) -> Any:
         """The result, or `MISSED` where the call is not like the one before."""
-        if here.grad_enabled is not self._grad_enabled or not self._guards.hold():
+        if here.grad_enabled is not self.grad_enabled or not self.guards.hold():
             return MISSED
         with flush.LOCK:
             if self._busy:  # a call within this one, by a signal
@@ -143,24 +159,24 @@ class Repeat:
                 self._busy = False
 
     def _call(self, arguments: Sequence[Tensor]) -> Any:
-        tensors = (*self._tensors, *arguments)
+        tensors = (*self.tensors, *arguments)
         nodes = list(map(_node_of, tensors))
-        frame, launch = self._frame, self._launch
+        frame, launch = self.frame, self.launch
         if (
-            nodes[: self._count] != self._nodes
-            or list(map(_flag_of, tensors)) != self._flags
-            or list(map(getrefcount, self._watched)) != self._counts
+            nodes[: self._count] != self.nodes
+            or list(map(_flag_of, tensors)) != self.flags
+            or list(map(getrefcount, self.watched)) != self._counts
             or frame.pool is not POOL.state
         ):
             return MISSED
         words = frame.words
-        for number, at in self._arguments:
+        for number, at in self.arguments:
             node = nodes[at]
             place = node.address or launch.place(number, node)
             if not place:
                 return MISSED
             words[number] = place
-        for number, node, source, numbers, at in self._drawn:
+        for number, node, source, numbers, at in self.drawn:
             node.data = value = source()
             if type(value) is _ndarray:
                 words[number] = address(value)
@@ -170,7 +186,7 @@ class Repeat:
             result.array, result.address = fresh(result.shape, result.dtype, result.size)
             words[result.word] = result.address
         start = perf_counter()
-        if self._private:
+        if self.private:
             self._function(frame.address)
             error = words[-1]
         else:
@@ -179,19 +195,19 @@ class Repeat:
         if error:
             self._fail(nodes)
         returned = []
-        for result in self._results:
+        for result in self.results:
             node = Node(None, (), 0, result.kind, 0)
             if result.number is None:
                 node.data, node.address, result.array = result.array, result.address, None
             else:
                 node.data = result.number[0]
             returned.append(Tensor(node))
-        return self._rebuild(returned)
+        return self.rebuild(returned)
 
     def _fail(self, nodes: Sequence[Node]) -> None:
         """Raise what the code could only say by its error word."""
-        self._frame.words[-1] = 0
+        self.frame.words[-1] = 0
         inputs = list(self._inputs)
-        for number, at in self._arguments:
+        for number, at in self.arguments:
             inputs[number] = nodes[at]
-        self._launch.fail(inputs)
+        self.launch.fail(inputs)

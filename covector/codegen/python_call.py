@@ -1,0 +1,234 @@
+"""The function that CPython calls where a call of compiled code is like the one before: no bytecode runs then.
+
+A *record* says in words of 64 bits what such a call looks like and what it does: objects that must still be the same,
+what is read from the arguments, the program, and where results go. The function compares, by identity and by reference
+counts; where anything differs it has changed nothing, and a function in Python is called in its place.
+
+Whatever may run other code (attributes that are read, results that are made) comes first. From the comparison on
+nothing else runs in the interpreter until the program has: what was compared is so when the program updates tensors.
+"""
+
+from __future__ import annotations
+
+from covector.codegen.python_checks import arguments, comparisons, conversions
+from covector.codegen.python_parts import Layout, join, listed, load, place, same
+from covector.codegen.python_results import RETURNED, had_before, results
+
+ENTRY = "covector_call"
+
+FUNCTIONS = {
+    "PyBool_FromLong": "ptr @PyBool_FromLong(i64)",
+    "PyDict_GetItemWithError": "ptr @PyDict_GetItemWithError(ptr, ptr)",
+    "PyErr_Clear": "void @PyErr_Clear()",
+    "PyEval_RestoreThread": "void @PyEval_RestoreThread(ptr)",
+    "PyEval_SaveThread": "ptr @PyEval_SaveThread()",
+    "PyFloat_AsDouble": "double @PyFloat_AsDouble(ptr)",
+    "PyFloat_FromDouble": "ptr @PyFloat_FromDouble(double)",
+    "PyLong_AsLongLong": "i64 @PyLong_AsLongLong(ptr)",
+    "PyLong_AsVoidPtr": "ptr @PyLong_AsVoidPtr(ptr)",
+    "PyLong_FromLongLong": "ptr @PyLong_FromLongLong(i64)",
+    "PyObject_CallNoArgs": "ptr @PyObject_CallNoArgs(ptr)",
+    "PyObject_CallOneArg": "ptr @PyObject_CallOneArg(ptr, ptr)",
+    "PyObject_GetAttr": "ptr @PyObject_GetAttr(ptr, ptr)",
+    "PyObject_Vectorcall": "ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)",
+    "PyThreadState_Get": "ptr @PyThreadState_Get()",
+    "PyThreadState_GetID": "i64 @PyThreadState_GetID(ptr)",
+    "PyTuple_New": "ptr @PyTuple_New(i64)",
+    "PyTuple_SetItem": "i32 @PyTuple_SetItem(ptr, i64, ptr)",
+    "PyTuple_Size": "i64 @PyTuple_Size(ptr)",
+    "Py_DecRef": "void @Py_DecRef(ptr)",
+    "Py_IncRef": "void @Py_IncRef(ptr)",
+}
+"""What the code calls of the interpreter."""
+
+OBJECTS = ("None", "True", "False", "float", "int", "ndarray", "Tensor", "lock", "acquire", "release", "slowly")
+"""The objects that the code knows; ``lock``, with two of its methods, is held while programs run, and ``slowly`` is
+called with the callable and the arguments where a call is not like the one before."""
+
+
+def symbol(name: str) -> str:
+    """What the code calls an object.
+
+    >>> symbol("None")
+    'python.None'
+    """
+    return f"python.{name}"
+
+
+def python_call(layout: Layout) -> str:
+    """The LLVM module of the function, which is given its callable, an array of arguments, their number and names."""
+    return "\n".join(
+        [
+            *(f"declare {signature}" for signature in FUNCTIONS.values()),
+            *(f"@{symbol(name)} = external global i8" for name in OBJECTS),
+            "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
+            "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
+            conversions(layout),
+            comparisons(layout),
+            arguments(layout),
+            had_before(layout),
+            results(layout),
+            RETURNED,
+            _likeness(layout),
+            _RUN,
+            _call(layout),
+        ]
+    )
+
+
+_RUN = f"""
+define internal void @run(ptr %record) nounwind {{
+ {load("function", "record", place("function"))}
+ {load("program", "record", place("program"))}
+ {load("short", "record", place("short"), "i64")}
+ %brief = icmp ne i64 %short, 0
+ br i1 %brief, label %keep, label %let
+keep:
+ call void %function(ptr %program)
+ ret void
+let:
+ %acquired = call ptr @PyObject_CallNoArgs(ptr @python.acquire)
+ call void @Py_DecRef(ptr %acquired)
+ %state = call ptr @PyEval_SaveThread()
+ call void %function(ptr %program)
+ call void @PyEval_RestoreThread(ptr %state)
+ %released = call ptr @PyObject_CallNoArgs(ptr @python.release)
+ call void @Py_DecRef(ptr %released)
+ ret void
+}}
+"""
+
+
+def _likeness(layout: Layout) -> str:
+    """Whether a call is like the one before; then the table is complete but for the results."""
+    beside = {"arguments": "%given"}
+    lists = [
+        join(
+            listed(name),
+            f"%{name}_hold = call i1 @{check}(ptr %{name}, i64 %{name}.length, ptr {beside.get(name, 'null')})",
+            same(f"%{name}_hold", "true", kind="i1"),
+        )
+        for name, check in (
+            ("reads", "reads_hold"),
+            ("watched", "watched_hold"),
+            ("items", "items_hold"),
+            ("numbers", "numbers_written"),
+            ("arguments", "arguments_hold"),
+        )
+    ]
+    return f"""
+define internal i1 @is_alike(ptr %record, ptr %given) nounwind {{
+ {load("valid", "record", place("valid"), "i64")}
+ {same("%valid", "1", kind="i64")}
+ %owner.at = getelementptr i8, ptr @python.lock, i64 {layout.lock_owner}
+ %owner = load i64, ptr %owner.at
+ {same("%owner", "0", kind="i64")}
+ %state = call ptr @PyThreadState_Get()
+ %thread.now = call i64 @PyThreadState_GetID(ptr %state)
+ {load("thread", "record", place("thread"), "i64")}
+ {same("%thread.now", "%thread", kind="i64")}
+ {load("here", "record", place("here"))}
+ {load("trace", "here", layout.here_trace)}
+ {same("%trace", "@python.None")}
+ {load("recording.now", "here", layout.here_recording)}
+ {load("recording", "record", place("recording"))}
+ {same("%recording.now", "%recording")}
+ {join(*lists)}
+ ret i1 true
+no:
+ ret i1 false
+}}
+
+define internal ptr @record_for(ptr %first, ptr %given, i64 %count) nounwind {{
+ br label %look
+look:
+ %record = phi ptr [ %first, %0 ], [ %next, %other ]
+ %missing = icmp eq ptr %record, null
+ br i1 %missing, label %found, label %compare
+compare:
+ {listed("arguments")}
+ {same("%arguments.length", "%count", "other", "i64")}
+ %fits = call i1 @are_of_kinds(ptr %arguments, i64 %count, ptr %given)
+ br i1 %fits, label %found, label %other
+other:
+ {load("next", "record", place("next"))}
+ br label %look
+found:
+ ret ptr %record
+}}
+"""
+
+
+def _call(layout: Layout) -> str:
+    """The function itself, and how the one in Python is called in its place."""
+    return f"""
+define internal ptr @slowly(ptr %self, ptr %given, i64 %count, ptr %names) nounwind {{
+ %plain = icmp eq ptr %names, null
+ br i1 %plain, label %make, label %named
+named:
+ %named.count = call i64 @PyTuple_Size(ptr %names)
+ br label %make
+make:
+ %more = phi i64 [ 0, %0 ], [ %named.count, %named ]
+ %others = add i64 %count, %more
+ %total = add i64 %others, 1
+ %all = alloca ptr, i64 %total
+ store ptr %self, ptr %all
+ %rest = getelementptr ptr, ptr %all, i64 1
+ %bytes = mul i64 %others, 8
+ call void @llvm.memcpy.p0.p0.i64(ptr %rest, ptr %given, i64 %bytes, i1 false)
+ %positional = add i64 %count, 1
+ %result = call ptr @PyObject_Vectorcall(ptr @python.slowly, ptr %all, i64 %positional, ptr %names)
+ ret ptr %result
+}}
+
+define ptr @{ENTRY}(ptr %self, ptr %given, i64 %count, ptr %names) nounwind {{
+ {same("%names", "null", "slowly")}
+ {load("holder", "self", layout.callable_record)}
+ %unset = icmp eq ptr %holder, null
+ br i1 %unset, label %slowly, label %set
+set:
+ {load("address", "holder", layout.record_address)}
+ %first = call ptr @PyLong_AsVoidPtr(ptr %address)
+ %record = call ptr @record_for(ptr %first, ptr %given, i64 %count)
+ %none = icmp eq ptr %record, null
+ br i1 %none, label %slowly, label %chosen
+chosen:
+ {listed("results")}
+ %tensors = alloca ptr, i64 %results.length
+ %bytes = mul i64 %results.length, 8
+ call void @llvm.memset.p0.i64(ptr %tensors, i8 0, i64 %bytes, i1 false)
+ {listed("guards")}
+ %hold = call i1 @guards_hold(ptr %guards, i64 %guards.length, ptr null)
+ br i1 %hold, label %prepare, label %differs
+prepare:
+ %had = call i1 @results_had(ptr %results, i64 %results.length, ptr %tensors)
+ br i1 %had, label %compare, label %raised
+compare:
+ %alike = call i1 @is_alike(ptr %record, ptr %given)
+ br i1 %alike, label %go, label %differs
+go:
+ %aimed = call i1 @results_aimed(ptr %results, i64 %results.length, ptr %tensors)
+ call void @run(ptr %record)
+ {load("error", "record", place("error"))}
+ %refused = load i64, ptr %error
+ store i64 0, ptr %error
+ %right = icmp eq i64 %refused, 0
+ br i1 %right, label %finish, label %differs
+finish:
+ %valued = call i1 @results_valued(ptr %results, i64 %results.length, ptr %tensors)
+ br i1 %valued, label %return, label %raised
+return:
+ %result = call ptr @returned(ptr %record, ptr %tensors)
+ ret ptr %result
+raised:
+ %dropped = call i1 @results_dropped(ptr %results, i64 %results.length, ptr %tensors)
+ ret ptr null
+differs:
+ %given.back = call i1 @results_dropped(ptr %results, i64 %results.length, ptr %tensors)
+ br label %slowly
+slowly:
+ %otherwise = call ptr @slowly(ptr %self, ptr %given, i64 %count, ptr %names)
+ ret ptr %otherwise
+}}
+"""
