@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 
 from covector.errors import CovectorError, StateError
 from covector.optim.rule import Rule
-from covector.optim.settings import Setting, Settings
+from covector.optim.settings import Setting
+from covector.optim.updates import Updates
 from covector.tensors.backward import enable_grad, no_grad
-from covector.tensors.call import Operation
 from covector.tensors.flush import flush
 from covector.tensors.tensor import Tensor
-from covector.tensors.update import hold
 
 Group = dict[str, Any]
 State = dict[str, Tensor]
@@ -92,34 +92,16 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with no_grad():
-            for group in self.param_groups:
-                self._update(group)
+        for group in self.param_groups:
+            flags = {**self.flags(group), "maximize": bool(group.get("maximize"))}
+            self._updates(group, self.state, self.numbers(group), self.exact_numbers(group), flags)
         flush()
         return loss
 
-    def _update(self, group: Group) -> None:
-        """Give the parameters of a group that have a gradient, and their states, their new values."""
-        numbers, exact = Settings(group, self.numbers(group)), Settings(group, self.exact_numbers(group))
-        flags = (*self.flags(group).items(), ("maximize", bool(group.get("maximize"))))
-        known: dict[tuple[str, ...], tuple[Operation, tuple[Tensor, ...]]] = {}
-        for parameter in group["params"]:
-            gradient = parameter.grad
-            if gradient is None:
-                continue
-            state = self.state[parameter]
-            sort = (parameter.dtype, *state)
-            if sort not in known:
-                settings = numbers.tensors(parameter.dtype) | exact.tensors("float64")
-                names = ("parameter", "gradient", *state, *settings)
-                update = self.rule.operation(names, ("parameter", *state), flags)
-                known[sort] = update, tuple(settings.values())
-            update, given = known[sort]
-            values = update((parameter, gradient, *state.values(), *given))
-            hold(parameter, values[0])
-            if state:
-                for tensor, value in zip(state.values(), values[1:], strict=True):
-                    hold(tensor, value)
+    @cached_property
+    def _updates(self) -> Updates:
+        """What notes the updates of a group."""
+        return Updates(self.rule)
 
     def state_dict(self) -> dict[str, Any]:
         """The state of each parameter by its number, and the settings of each group, in PyTorch's layout."""

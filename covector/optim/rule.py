@@ -6,15 +6,15 @@ that a step costs one call for each parameter, and is fused with the backward pa
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from covector.frontend.arrays import Array
 from covector.frontend.elementwise import elementwise
 from covector.frontend.lazy import Trace
 from covector.ir import Affine
-from covector.tensors.call import Operation
+from covector.tensors.dtypes import Kind
+from covector.tensors.form import Entry, resolve
 from covector.tensors.table import RECIPES, Recipe
 
 Formula = Callable[..., Mapping[str, Array]]
@@ -37,15 +37,18 @@ class Rule:
         made = self.formula(**given, **params)
         return tuple(made[name] for name in results)
 
-    @functools.cache  # noqa: B019 - rules are few, and live as long as the process
-    def operation(
-        self, arrays: tuple[str, ...], results: tuple[str, ...], flags: tuple[tuple[str, bool], ...]
-    ) -> Operation:
-        """What makes the new values that ``results`` names of tensors that ``arrays`` names, in that order.
+    def entry(
+        self,
+        kinds: Sequence[Kind],
+        arrays: tuple[str, ...],
+        results: tuple[str, ...],
+        flags: tuple[tuple[str, bool], ...],
+    ) -> Entry:
+        """What makes the new values that ``results`` names of tensors of some kinds, which ``arrays`` names.
 
         ``flags`` are parameters of the formula.
         """
-        return Operation(self.name, (("arrays", arrays), ("results", results), *flags))
+        return resolve(self.name, kinds, (("arrays", arrays), ("results", results), *flags))
 
 
 def decayed(gradient: Array, parameter: Array, weight_decay: Array | None) -> Array:

@@ -85,8 +85,13 @@ class SGD(Optimizer):
         if group["momentum"]:
             wanted["momentum"] = setting("momentum")
         if group["momentum"] and group["dampening"]:
-            wanted["share"] = lambda group: 1 - float(group["dampening"])
+            wanted["share"] = _share
         return wanted
 
     def flags(self, group: Group) -> Mapping[str, bool]:
         return {"nesterov": bool(group["nesterov"])}
+
+
+def _share(group: Group) -> float:
+    """The share that a new gradient has in the buffer."""
+    return 1 - float(group["dampening"])

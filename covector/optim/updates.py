@@ -1,0 +1,106 @@
+"""The updates of a group, noted all at once: which calls they are is made out once for tensors of some kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from operator import attrgetter
+from typing import Any
+
+from covector.optim.rule import Rule
+from covector.optim.settings import Group, Setting
+from covector.tensors.call import record
+from covector.tensors.dtypes import Kind, kind_of
+from covector.tensors.form import Entry
+from covector.tensors.node import STATE, renewed
+from covector.tensors.picking import Pick, picking
+from covector.tensors.tensor import Tensor
+from covector.tensors.update import hold
+
+State = dict[str, Tensor]
+_node_of, _kind_of = attrgetter("_node"), attrgetter("kind")
+_values_of: Callable[[State], Any] = dict.values
+
+_MOST = 64
+"""Lists of calls that are kept: one for each choice of parameters that have a gradient, and of settings."""
+
+
+class Calls:
+    """The calls that update some parameters: of each the entry, and what picks the arguments.
+
+    They are picked from the nodes of the parameters, of their gradients, of their states and of ``numbers``, in that
+    order. A number is given by its kind and its place among the settings.
+    """
+
+    __slots__ = ("numbers", "updates")
+
+    def __init__(self, numbers: Sequence[tuple[Kind, int]], updates: Sequence[tuple[Entry, Pick]]) -> None:
+        self.numbers, self.updates = numbers, updates
+
+
+class Updates:
+    """The updates by a rule that takes ``numbers`` in the dtype of a parameter, and ``exact`` ones in float64."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
+        self._known: dict[Any, Calls] = {}
+
+    def __call__(
+        self,
+        group: Group,
+        states: Mapping[Tensor, State],
+        numbers: Mapping[str, Setting],
+        exact: Mapping[str, Setting],
+        flags: Mapping[str, bool],
+    ) -> None:
+        """Give the parameters of a group that have a gradient, and their states, their new values."""
+        parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+        own = [states[parameter] for parameter in parameters]
+        held = [*chain.from_iterable(map(_values_of, own))]
+        tensors = [*parameters, *[parameter.grad for parameter in parameters], *held]
+        trace = STATE.here.trace
+        if trace is not None:
+            trace.note(tensors)
+        nodes = list(map(_node_of, tensors))
+        kinds = list(map(_kind_of, nodes))
+        key = (*kinds, *map(tuple, own), *numbers, *flags.items())
+        calls = self._known.get(key)
+        if calls is None:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            calls = self._known[key] = self._made(kinds, own, tuple(numbers), tuple(exact), tuple(flags.items()))
+        settings = [*numbers.values(), *exact.values()]
+        nodes += [renewed(kind, partial(settings[at], group)) for kind, at in calls.numbers]
+        places = iter(held)
+        for parameter, (entry, pick) in zip(parameters, calls.updates, strict=True):
+            values = record(entry, pick(nodes), 0)
+            hold(parameter, values[0])
+            for value in values[1:]:
+                hold(next(places), value)
+
+    def _made(
+        self,
+        kinds: Sequence[Kind],
+        states: Sequence[State],
+        numbers: tuple[str, ...],
+        exact: tuple[str, ...],
+        flags: tuple[tuple[str, bool], ...],
+    ) -> Calls:
+        """The calls for parameters, gradients and states of these kinds."""
+        count, state_at = len(states), 2 * len(states)
+        dtypes = list(dict.fromkeys(kind.dtype for kind in kinds[:count]))
+        given = [(kind_of((), dtype), at) for dtype in dtypes for at in range(len(numbers))]
+        exact_at = len(kinds) + len(given)
+        given += [(kind_of((), "float64"), len(numbers) + at) for at in range(len(exact))]
+        whole = [*kinds, *[kind for kind, _ in given]]
+        updates = []
+        for number, state in enumerate(states):
+            numbers_at = len(kinds) + dtypes.index(kinds[number].dtype) * len(numbers)
+            places = [number, count + number, *range(state_at, state_at + len(state))]
+            places += [*range(numbers_at, numbers_at + len(numbers)), *range(exact_at, len(whole))]
+            state_at += len(state)
+            names = ("parameter", "gradient", *state, *numbers, *exact)
+            entry = self._rule.entry([whole[place] for place in places], names, ("parameter", *state), flags)
+            updates.append((entry, picking(places)))
+        return Calls(given, updates)
