@@ -14,9 +14,10 @@ which each thread needs for itself, aligned to 64. ``kernel.tiles`` is the numbe
 (it may hold `Floor`). The scale is there if the product has one; the parameters are ``spec.parameters`` in order. All
 products that accumulate add to what the target holds; the others need not find zeros there.
 
-There are three ways to run one. `PackedLoops` copies panels of the operands where that pays; `TapLoops` reads images
-where they are; `StretchLoops` lets vectors run along the sum. What they have in common is `Frame`; the innermost loops,
-`micro_kernel` and `dot_kernel`, and the packing functions are helpers of the module, which its kernels share.
+There are several ways to run one. `PackedLoops` copies panels of the operands where that pays; `TapLoops` reads images
+where they are; `StretchLoops` lets vectors run along the sum; `SymmetricLoops` computes half of the tiles. What they
+have in common is `Frame`; the innermost loops, `micro_kernel` and `dot_kernel`, and the packing functions are helpers
+of the module, which its kernels share.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from covector.codegen.contraction_frame import Epilogue, Frame, Place
 from covector.codegen.contraction_packed import PackedLoops
 from covector.codegen.contraction_spec import ContractionSpec, specify
 from covector.codegen.contraction_stretches import StretchLoops, find_stretches, runs_along
+from covector.codegen.contraction_symmetric import SymmetricLoops, is_worth_mirroring
 from covector.codegen.contraction_taps import TapLoops, find_taps
 from covector.codegen.module import Module
 from covector.ir import Affine
@@ -65,6 +67,8 @@ def contraction_kernel(module: Module, spec: ContractionSpec, epilogue: Epilogue
 
 def _writer(module: Module, name: str, spec: ContractionSpec, epilogue: Epilogue | None) -> Frame:
     """What writes the loops that suit a contraction."""
+    if is_worth_mirroring(spec, module.target):
+        return SymmetricLoops(module, name, spec, epilogue)
     found = find_stretches(spec, module.target)
     if found is not None and runs_along(spec, found, module.target, finishes=epilogue is not None):
         return StretchLoops(module, name, found, epilogue)

@@ -45,7 +45,8 @@ class ContractionSpec:
     Vectors run along ``columns``. Outer groups on which the left operand depends come first, inner groups without
     bounds last. ``left`` and ``right`` are the offsets of the first elements; ``swapped`` says that ``left`` is what
     the product calls right. ``parameters`` are the symbols and the indices of loops around it; their values are given.
-    ``single`` are the indices of extent 1, which no group has.
+    ``single`` are the indices of extent 1, which no group has. Where it is ``symmetric``, row i of column j is row j of
+    column i.
     """
 
     dtype: str
@@ -63,6 +64,7 @@ class ContractionSpec:
     scaled: bool
     parameters: tuple[Node, ...]
     single: tuple[Index, ...]
+    symmetric: bool = False
 
     @property
     def work(self) -> Affine:
@@ -139,7 +141,19 @@ def specify(product: Product, kept: Mapping[Tensor, Sequence[int]] | None = None
         product.scale is not None,
         _parameters((left, right, target), indices),
         tuple(index for index in indices if index.extent is ONE),
+        _is_symmetric(product, row_groups, column_groups, swapped)
+        and len(inner) == 1
+        and not left.bounds + right.bounds,
     )
+
+
+def _is_symmetric(product: Product, rows: Sequence[Group], columns: Sequence[Group], swapped: bool) -> bool:
+    """Whether rows and columns of a symmetric product are one group each, of indices that go together."""
+    if not product.symmetric or len(rows) != 1 or len(columns) != 1 or columns[0].target is not ONE:
+        return False
+    sides = (product.columns, product.rows) if swapped else (product.rows, product.columns)
+    places = [[side.index(i) for i in group.indices] for side, group in zip(sides, (rows[0], columns[0]), strict=True)]
+    return places[0] == places[1]
 
 
 def _access(read: Read, kept: Sequence[int] | None, indices: Sequence[Index]) -> _Access | None:

@@ -76,6 +76,7 @@ class Product:
     ``left`` reads at batch, rows and inner, ``right`` at batch, columns and inner; positions are affine in them, and a
     read outside the bounds is zero, so that a convolution is a product too. ``scale`` is one number, which may read
     tensors at positions without indices; a sum over nothing is 0 whatever it is. ``accumulate`` adds to what is there.
+    Where it is ``symmetric``, exchanging the rows with the columns, each with the one in its place, changes nothing.
     """
 
     target: Compute
@@ -88,6 +89,7 @@ class Product:
     right: Read
     scale: Expr | None = None
     accumulate: bool = False
+    symmetric: bool = False
 
 
 Step = Loop | Assign | Accumulate | Product

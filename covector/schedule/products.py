@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from covector.calculus.build import factors_of, mul
 from covector.ir import Affine, Compute, Expr, Index, Read, Reduce, as_affine, floor_div, is_float, substitute
@@ -10,6 +11,7 @@ from covector.ir.affine import atoms, exact_quotient, free
 from covector.ir.walk import fresh
 from covector.schedule.contract import is_affine, is_product
 from covector.schedule.plan import Product
+from covector.schedule.symmetry import is_symmetric
 
 
 def products_of(statement: Compute) -> tuple[Product, ...]:
@@ -31,7 +33,7 @@ def products_of(statement: Compute) -> tuple[Product, ...]:
     whole = arranged(
         statement, tuple(map(as_affine, own)), own, body.indices, left, right, mul(*scale) if scale else None
     )
-    return windowed(whole)
+    return tuple(replace(part, symmetric=True) if is_symmetric(part) else part for part in windowed(whole))
 
 
 def arranged(
