@@ -152,7 +152,10 @@ def logsumexp(x: Tensor, axis: Axis = -1, keepdims: bool = False) -> Tensor:
     tensor(100.6931)
     """
     require_float("logsumexp", x._node.kind)
-    return unary("logsumexp", x, (("axis", _frozen(axis)), ("keepdims", keepdims)))
+    given = (("axis", _frozen(axis)), ("keepdims", keepdims))
+    if 0 in x.shape:
+        return unary("sum", x, given) - float("inf")  # of no elements the logarithm of 0, and there are no others
+    return unary("logsumexp", x, given)
 
 
 def _plain(correction: Any) -> Any:

@@ -1,4 +1,6 @@
-"""Roots of sums: norms and standard deviations, whose derivative is 0 where they are 0, as in PyTorch."""
+"""Norms, variances and standard deviations, as in PyTorch: the derivative of a root is 0 where that is 0, and what is
+divided by the number of elements less a correction is never divided by less than 0.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from math import inf
 from typing import Any
 
 from covector.frontend.arrays import Array
-from covector.frontend.axes import reduction, variance
+from covector.frontend.axes import axes_of, count, mean, reduction
 from covector.frontend.elementwise import elementwise, select
 from covector.frontend.lazy import Trace
 from covector.ir import Affine
@@ -29,10 +31,21 @@ def norm(_: Trace, arrays: list[Array], __: Extents, params: Params) -> Array:
     return _root(reduction("norm", "sum", elementwise("pow", magnitude, p), *where), p)
 
 
+def var(_: Trace, arrays: list[Array], __: Extents, params: Params) -> Array:
+    """The squared distances from the mean over some axes, over their number less ``correction``."""
+    (array,), correction = arrays, params["correction"]
+    axes = axes_of("var", array, params["axis"])
+    away = elementwise("sub", array, mean("var", array, axes, True))
+    total = reduction("var", "sum", elementwise("pow", away, 2), axes, params["keepdims"])
+    degrees = total.make((), count(array, axes))
+    if correction:
+        degrees = elementwise("maximum", elementwise("sub", degrees, correction), 0)
+    return elementwise("div", total, degrees)
+
+
 def std(_: Trace, arrays: list[Array], __: Extents, params: Params) -> Array:
     """The square root of the variance over some axes."""
-    (array,) = arrays
-    return _root(variance("std", array, params["axis"], params["correction"], params["keepdims"]), 2)
+    return _root(var(_, arrays, __, params), 2)
 
 
 def _root(total: Array, p: float) -> Array:
@@ -42,5 +55,5 @@ def _root(total: Array, p: float) -> Array:
     return select(elementwise("eq", total, 0), 0, root) if p > 0 else root
 
 
-NORMS: dict[str, Any] = {"norm": norm, "std": std}
+NORMS: dict[str, Any] = {"norm": norm, "var": var, "std": std}
 """The builders by the name of their operation."""
