@@ -27,6 +27,7 @@ from covector.calculus.build import (
     terms_of,
 )
 from covector.checker.guess import Guess, Mistake, Truth, changed, parts, reread, scopes, shown
+from covector.checker.mistakes_alike import epsilons, inside, one_less, wrong_axes
 from covector.ir import (
     Affine,
     Apply,
@@ -49,7 +50,6 @@ from covector.notation.print import shape_text, text
 from covector.ops import SCALARS
 
 MOST_AXES = 4
-_SMALL = Fraction(1, 50)
 _SWAPPED = {
     "sin": "cos",
     "cos": "sin",
@@ -275,28 +275,6 @@ def functions(truth: Truth) -> Iterator[Guess]:
             yield changed(truth, node, other, "another function", f"{shown(other)} stands where {shown(node)} belongs")
 
 
-def epsilons(truth: Truth) -> Iterator[Guess]:
-    """A small constant in another place, or left out."""
-    for node in parts(truth.statement):
-        exponent = _root(node)
-        if exponent is None or not isinstance(node, Apply):
-            continue
-        base = node.arguments[0]
-        small = [term for term in terms_of(base) if _is_small(term)]
-        if not small or len(small) == len(terms_of(base)):
-            continue
-        rest = add(*(term for term in terms_of(base) if not _is_small(term)))
-        said = shown(small[0])
-        half = Fraction(1, 2)
-        outside = power(add(power(rest, half), *small), exponent / half)
-        yield changed(
-            truth, node, outside, "ε in the wrong place", f"{said} belongs under the root: sqrt({shown(base)})"
-        )
-        added = add(power(rest, exponent), *small)
-        yield changed(truth, node, added, "ε in the wrong place", f"{said} belongs under the root: sqrt({shown(base)})")
-        yield changed(truth, node, power(rest, exponent), "missing ε", f"{said} is missing under the root")
-
-
 def selections(truth: Truth) -> Iterator[Guess]:
     """A condition left out, turned round, or with another comparison."""
     for node in parts(truth.statement):
@@ -324,23 +302,6 @@ def _other_conditions(condition: Expr) -> Iterator[Expr]:
                     yield other
 
 
-def _root(node: Expr) -> Fraction | None:
-    """The exponent of a power with a half in it."""
-    if is_apply(node, "sqrt"):
-        return Fraction(1, 2)
-    if is_apply(node, "rsqrt"):
-        return Fraction(-1, 2)
-    literal = node.arguments[1] if is_apply(node, "pow") else None  # type: ignore[union-attr]
-    exact = literal.value if isinstance(literal, Literal) else None
-    return exact if isinstance(exact, Fraction) and exact.denominator == 2 else None
-
-
-def _is_small(term: Expr) -> bool:
-    if isinstance(term, Literal) and isinstance(term.value, Fraction):
-        return 0 < term.value <= _SMALL
-    return isinstance(term, Read) and not term.positions and term.tensor.name in ("eps", "epsilon", "ε")
-
-
 MISTAKES: tuple[Mistake, ...] = (
     transposed,
     selections,
@@ -354,6 +315,9 @@ MISTAKES: tuple[Mistake, ...] = (
     powers,
     functions,
     extra_sums,
+    wrong_axes,
+    one_less,
+    inside,
 )
 """Every kind of mistake that is tried, the likeliest first."""
 
@@ -362,7 +326,6 @@ __all__ = [
     "Guess",
     "Mistake",
     "Truth",
-    "epsilons",
     "extra_sums",
     "factors",
     "functions",

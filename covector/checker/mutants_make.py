@@ -13,7 +13,9 @@ from itertools import combinations
 from typing import Any
 
 from covector.calculus.build import ZERO, mul, number, power
-from covector.checker.mistakes import MISTAKES, Guess, Truth, epsilons
+from covector.checker.guess import Guess, Truth
+from covector.checker.mistakes import MISTAKES
+from covector.checker.mistakes_alike import epsilons, inside
 from covector.errors import CovectorError
 from covector.ir import (
     Affine,
@@ -169,19 +171,9 @@ def dropped_sums(truth: Truth) -> Iterator[Guess]:
                 yield _part(truth, node, new, "dropped sum", sentence)
 
 
-def wrong_axes(truth: Truth) -> Iterator[Guess]:
-    """A sum that runs over another axis, and a mean over the extent of another."""
+def stale_means(truth: Truth) -> Iterator[Guess]:
+    """A mean over the extent of another axis."""
     s = truth.statement
-    for node in _reductions(s):
-        for index in node.indices:
-            for other in s.indices:
-                if other not in free(node.body):
-                    continue
-                over = Index(f"{index.name}'", other.extent)
-                body = substitute(node.body, {other: as_affine(over), index: as_affine(other)})
-                indices = tuple(over if i is index else i for i in node.indices)
-                sentence = f"the {node.operation} runs over {other.name} in the place of {index.name}"
-                yield _part(truth, node, Reduce(node.operation, indices, body), "wrong axis", sentence)
     extents = list(dict.fromkeys([*s.shape, *(i.extent for i in _bound(s))]))
     for node in walk(s.body):
         if isinstance(node, Apply) and node.arguments and isinstance(node.arguments[0], Affine):
@@ -228,7 +220,15 @@ def operands(truth: Truth) -> Iterator[Guess]:
             yield _part(truth, node, new, "swapped operands", f"{text(node)} with its arguments exchanged")
 
 
-CHANGES: tuple[Change, ...] = (whole, axes, dropped_sums, wrong_axes, shifts, operands, *MISTAKES)
+CHANGES: tuple[Change, ...] = (
+    whole,
+    axes,
+    dropped_sums,
+    stale_means,
+    shifts,
+    operands,
+    *(m for m in MISTAKES if m is not inside),
+)
 """Every change that is made to the statements of a backward."""
 
 

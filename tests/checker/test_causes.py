@@ -65,7 +65,7 @@ def test_the_names_of_factors(factor: Factor, name: str) -> None:
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.__name__)
 def test_every_mistake_changes_the_statement_and_says_how(mistake: object) -> None:
     text = "s = sqrt(sum[j](x[j]**2) + eps)"
-    text += "; y[i] = select(x[i] > 0, exp(x[i]), 2*x[i]) / s - w[i,i] * sum[k](w[i,k] * x[k])"
+    text += "; y[i] = select(x[i] > 0, exp(x[i]), 2*x[i]) / s - w[i,i] * mean[k](w[i,k] * x[k])"
     forward = Forward(read_program(text, {"x": "N", "w": "N N", "eps": ""}))
     found = []
     for tensor in forward.tensors.values():
