@@ -147,6 +147,15 @@ class Expressions:
                 result = combine(result, value)
         return result
 
+    def divide(self, expr: Apply, wanted: str) -> Value:
+        """A quotient; a divisor that all lanes share is inverted once."""
+        inverse = reciprocal(expr)
+        top, bottom = (self.value_as(argument, wanted) for argument in expr.arguments)
+        with self.builder.fast(FLAGS):
+            if inverse is not None and bottom.width < top.width:
+                return top * self.value(inverse)
+            return SCALAR_CODE["div"](self.builder, top, bottom)
+
     def both(self, expr: Apply, wanted: str) -> Value:
         """That all arguments hold."""
         return self._fold(lambda a, b: a & b, [self.value_as(argument, "bool") for argument in expr.arguments])
@@ -339,6 +348,14 @@ def _number_of(expr: Expr) -> Number | None:
     return int(result) if whole else float(result)
 
 
+def reciprocal(expr: Expr) -> Apply | None:
+    """What a quotient of floats is multiplied with, where the divisor has its dtype; None for anything else."""
+    if not isinstance(expr, Apply) or expr.function is not SCALARS["div"] or number_of(expr.arguments[1]) is not None:
+        return None
+    inverse = Apply(expr.function, (Literal(1), expr.arguments[1]))
+    return inverse if dtype(inverse) == dtype(expr) and is_float(dtype(expr.arguments[1])) else None
+
+
 def _wide(number: Number) -> Any:
     whole = not isinstance(number, float) and number == int(number) and abs(float(number)) < 2**31
     return np.int64(int(number)) if whole else np.float64(float(number))
@@ -353,6 +370,7 @@ def operand_dtype(expr: Apply) -> str:
 _STRUCTURES: dict[str, Callable[[Expressions, Apply, str], Value]] = {
     "add": Expressions.add,
     "mul": Expressions.multiply,
+    "div": Expressions.divide,
     "and": Expressions.both,
     "or": Expressions.either,
     "not": Expressions.negate,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from covector.codegen import blocks
 from covector.codegen.builder import Builder, Value, Variable
-from covector.codegen.expressions import Expressions, looks_up, number_of
+from covector.codegen.expressions import Expressions, looks_up, number_of, reciprocal
 from covector.codegen.known import reads
 from covector.codegen.layout import Layout, loops_of, steps_of
 from covector.codegen.memory import Memory
@@ -138,19 +139,38 @@ class Steps:
                 self.run(loop.body)
 
     @contextmanager
-    def iterations(self, loop: Loop, low: Bound, high: Bound, step: int) -> Iterator[None]:
+    def iterations(self, loop: Loop, low: Bound, high: Bound, step: int, whole: bool = True) -> Iterator[None]:
         """A part that runs for every ``step``-th index from ``low`` to ``high``, with what does not change before it.
 
-        The index may be beyond ``high`` only in lanes.
+        The index may be beyond ``high`` only in lanes. These are few iterations where they are not the ``whole``.
         """
         written = {step.target for step in steps_of(loop.body)}
         with self.expressions.scope(written), self.unless_empty(low, high):
             self.hoist(loop, written)
             first, last = self.as_value(low), self.as_value(high)
-            with self.builder.loop(first, last, step) as index, self.expressions.scope(written):
-                self.expressions.indices[loop.index] = index
-                yield
+            totals = blocks.summed(loop, self.layout) if whole and blocks.is_long(loop, step) else ()
+            with self.in_blocks(totals, first, last, step) as (begin, end):
+                with self.builder.loop(begin, end, step) as index, self.expressions.scope(written):
+                    self.expressions.indices[loop.index] = index
+                    yield
             del self.expressions.indices[loop.index]
+
+    @contextmanager
+    def in_blocks(self, totals: Sequence[Compute], low: Value, high: Value, step: int) -> Iterator[tuple[Value, Value]]:
+        """A part that runs for some iterations, those of each block of them by itself where these add to totals."""
+        placed = {target: self.places[target] for target in totals if target in self.places}
+        own = [target for target in totals if target not in placed]
+        registers = {target: self.register(target) for target in own if self.layout.is_register(target)}
+        kept = [target for target in own if target not in registers and blocks.fits_on_stack(target, self.layout)]
+        if not (placed or registers or kept):
+            yield low, high
+            return
+        places, before = self.places, self.expressions.registers
+        with blocks.blocks(self.builder, low, high, step) as block, blocks.on_stack(self.builder, self.memory, kept):
+            with blocks.apart(self.builder, placed) as lanes, blocks.apart(self.builder, registers) as variables:
+                self.places, self.expressions.registers = places | lanes, before | variables
+                yield block
+            self.places, self.expressions.registers = places, before
 
     @contextmanager
     def unless_empty(self, low: Bound, high: Bound) -> Iterator[None]:
@@ -173,8 +193,10 @@ class Steps:
                 continue
             self.expressions.strict = not step.target.is_derived
             for node in walk(step.value):
-                if isinstance(node, (Apply, Read)) and self.is_constant(node, changing, written):
-                    self.expressions.value(node)
+                inverse = reciprocal(node)
+                for part in (node, inverse) if inverse is not None else (node,):
+                    if isinstance(part, (Apply, Read)) and self.is_constant(part, changing, written):
+                        self.expressions.value(part)
 
     def is_constant(self, node: Node, changing: set[Index], written: set[Compute]) -> bool:
         """Whether an expression has one value in all iterations, and may be computed before them."""
@@ -220,8 +242,9 @@ class Steps:
         registers, places = dict(expressions.registers), self.places
         own = {step.target for step in steps_of(loop.body) if isinstance(step, Assign)}
         expressions.registers = {tensor: kept for tensor, kept in registers.items() if tensor not in own}
-        with self.iterations(loop, low, high, width):
-            expressions.vector, expressions.width, self.places = loop.index, width, reduced
+        self.places = reduced
+        with self.iterations(loop, low, high, width, whole=end is None):
+            expressions.vector, expressions.width = loop.index, width
             if end is not None:
                 left = self.as_value(end) - expressions.indices[loop.index]
                 expressions.mask = self.builder.lanes(width, "int32") < left.convert("int32")

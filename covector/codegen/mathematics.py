@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import wraps
 
 from covector.codegen.builder import Builder, Value
-from covector.codegen.types import BITS
+from covector.codegen.lanes import halves, joined
+from covector.codegen.types import BITS, BYTES, suffix_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,11 @@ def exact(code: Callable[..., Value]) -> Callable[..., Value]:
     return strict
 
 
-def polynomial(x: Value, coefficients: tuple[float, ...]) -> Value:
-    """``Σ coefficients[k]·x^k``, the even and the odd powers apart where there are many."""
-    if len(coefficients) <= 8:
+def polynomial(x: Value, coefficients: tuple[float, ...], square: Value | None = None) -> Value:
+    """``Σ coefficients[k]·x^k``, the even and the odd powers apart where there are many, or the ``square`` is there."""
+    if square is None and len(coefficients) <= 8:
         return _horner(x, coefficients)
-    square = x * x
+    square = x * x if square is None else square
     even, odd = _horner(square, coefficients[::2]), _horner(square, coefficients[1::2])
     return x.builder.multiply_add(odd, x, even)
 
@@ -92,28 +93,39 @@ def power_of_two(exponent: Value, dtype: str) -> Value:
     return ((exponent + form.bias) << form.fraction).bits(dtype)
 
 
-def scaled(x: Value, exponent: Value) -> Value:
-    """``x·2^exponent``, infinite or zero where that is too large or too small."""
-    build = x.builder
-    if build.module.target.scales:
-        whole = exponent.convert("int32")
-        suffix = f"{_suffix(x)}.{_suffix(whole)}"
-        return build.call(f"llvm.ldexp.{suffix}", x.dtype, [x, whole])
+def scaled(x: Value, number: Value, exponent: Value) -> Value:
+    """``x·2^exponent``, infinite or zero where that is too large or too small; ``number`` is the same as a float."""
+    if x.builder.module.target.scales:
+        return _scaled_at_once(x, number, exponent)
     half = exponent >> 1
     return x * power_of_two(half, x.dtype) * power_of_two(exponent - half, x.dtype)
 
 
-def _suffix(value: Value) -> str:
-    name = {"float32": "f32", "float64": "f64", "int32": "i32"}[value.dtype]
-    return name if value.width == 1 else f"v{value.width}{name}"
+def _scaled_at_once(x: Value, number: Value, exponent: Value) -> Value:
+    """The same by the instruction of AVX-512 that takes the exponent as a float, one register after another."""
+    build, size = x.builder, BYTES[x.dtype] * x.width
+    if size > 64:
+        parts = zip(halves(x), halves(number), halves(exponent), strict=True)
+        return joined(*(_scaled_at_once(*part) for part in parts))
+    if size < 16:
+        whole = exponent.convert("int32")
+        return build.call(
+            f"llvm.ldexp.{suffix_of(x.dtype, x.width)}.{suffix_of('int32', x.width)}", x.dtype, [x, whole]
+        )
+    name = f"llvm.x86.avx512.mask.scalef.{'ps' if x.dtype == 'float32' else 'pd'}.{8 * size}"
+    mask = max(x.width, 8)
+    rounding = (", i32", ", i32 4") if size == 64 else ("", "")
+    build.module.declare(f"declare {x.type} @{name}({x.type}, {x.type}, {x.type}, i{mask}{rounding[0]})")
+    text = f"call {x.type} @{name}({x}, {number}, {x.type} zeroinitializer, i{mask} -1{rounding[1]})"
+    return build.instruction(text, x.dtype, x.width)
 
 
-def reduced_exponent(x: Value) -> tuple[Value, Value]:
-    """``r`` and the integer ``n`` with x = n·ln 2 + r, r between -ln 2 / 2 and ln 2 / 2."""
+def reduced_exponent(x: Value) -> tuple[Value, Value, Value]:
+    """``r`` and the whole ``n`` with x = n·ln 2 + r, r between -ln 2 / 2 and ln 2 / 2; n as a float and an integer."""
     form = FORMATS[x.dtype]
     number, exponent = nearest_multiple(x, LOG2_E)
     rest = x.builder.multiply_add(number, -form.ln2_high, x)
-    return x.builder.multiply_add(number, -form.ln2_low, rest), exponent
+    return x.builder.multiply_add(number, -form.ln2_low, rest), number, exponent
 
 
 def significand(x: Value) -> tuple[Value, Value]:

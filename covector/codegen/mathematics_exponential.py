@@ -20,12 +20,11 @@ INFINITY, NAN = float("inf"), float("nan")
 
 EXPONENTIAL = {
     "float32": (
-        0.5000000013629264,
-        0.16666666757484178,
-        0.04166646332579245,
-        0.008333285646286012,
-        0.0013933825510791956,
-        0.00019907837456579675,
+        0.4999999343209906,
+        0.16666520398846632,
+        0.04166839078968039,
+        0.008368745127127025,
+        0.0013814539878298446,
     ),
     "float64": (
         0.5,
@@ -41,7 +40,20 @@ EXPONENTIAL = {
         2.092176005170754e-09,
     ),
 }
-"""(exp(r) - 1 - r) / r², for r between -ln 2 / 2 and ln 2 / 2."""
+"""(exp(r) - 1 - r) / r², for r between -ln 2 / 2 and ln 2 / 2, as precise as exp(r) needs it."""
+
+MINUS_ONE = {
+    "float32": (
+        0.5000000013629264,
+        0.16666666757484178,
+        0.04166646332579245,
+        0.008333285646286012,
+        0.0013933825510791956,
+        0.00019907837456579675,
+    ),
+    "float64": EXPONENTIAL["float64"],
+}
+"""The same, as precise as exp(r) - 1 needs it."""
 
 EXPONENTIAL_RANGE = {"float32": (-104.0, 89.0), "float64": (-746.0, 710.0)}
 """Beyond the first the exponential is zero, beyond the second infinite."""
@@ -71,11 +83,17 @@ LOGARITHM_64 = (
 )
 """(log((1 + s) / (1 - s)) - 2s) / s³ as a polynomial in s², for s = f / (2 + f)."""
 
+HALF_MINUS_ONE = {
+    dtype: tuple(2.0 ** (power + 1) * coefficient for power, coefficient in enumerate(coefficients))
+    for dtype, coefficients in MINUS_ONE.items()
+}
+"""((exp(2r) - 1) / 2 - r) / r², for r between -ln 2 / 4 and ln 2 / 4."""
+
 NO_MORE_EXPM1 = {"float32": -18.0, "float64": -39.0}
 """Below it exp(x) - 1 is -1."""
 
-SATURATED = {"float32": 20.0, "float64": 44.0}
-"""Beyond half of it the hyperbolic tangent is 1."""
+SATURATED = {"float32": 10.0, "float64": 22.0}
+"""Beyond it the hyperbolic tangent is 1."""
 
 
 @exact
@@ -87,9 +105,10 @@ def exponential(build: Builder, x: Value) -> Value:
 def exponential_scaled(x: Value, shift: int) -> Value:
     """exp(x)·2^shift, also where exp(x) alone would be too large."""
     low, high = EXPONENTIAL_RANGE[x.dtype]
-    rest, exponent = reduced_exponent(clamp(x, low, high + 1))
-    grown = x.builder.multiply_add(rest * rest, polynomial(rest, EXPONENTIAL[x.dtype]), rest) + 1.0
-    return scaled(grown, exponent + shift if shift else exponent)
+    rest, number, exponent = reduced_exponent(clamp(x, low, high + 1))
+    slope = x.builder.multiply_add(polynomial(rest, EXPONENTIAL[x.dtype]), rest, 1.0)
+    grown = x.builder.multiply_add(slope, rest, 1.0)
+    return scaled(grown, number + shift, exponent + shift) if shift else scaled(grown, number, exponent)
 
 
 def _minus_one(x: Value) -> Value:
@@ -99,7 +118,7 @@ def _minus_one(x: Value) -> Value:
     high = build.multiply_add(number, -form.ln2_high, x)
     rest = build.multiply_add(number, -form.ln2_low, high)
     lost = build.multiply_add(number, -form.ln2_low, high - rest)
-    grown = rest + build.multiply_add(rest * rest, polynomial(rest, EXPONENTIAL[x.dtype]), lost)
+    grown = rest + build.multiply_add(rest * rest, polynomial(rest, MINUS_ONE[x.dtype]), lost)
     half = power_of_two(exponent - 1, x.dtype)
     return build.multiply_add(grown, half, half - 0.5) * 2.0
 
@@ -148,11 +167,18 @@ def logarithm_plus_one(build: Builder, x: Value) -> Value:
 
 @exact
 def hyperbolic_tangent(build: Builder, x: Value) -> Value:
-    """tanh(x), to 2 ulp."""
-    twice = build.intrinsic("fabs", x) * 2.0
-    limit = SATURATED[x.dtype]
-    grown = _minus_one((twice > limit).where(limit, twice))
-    return build.intrinsic("copysign", grown / (grown + 2.0), x)
+    """tanh(x), to 2.5 ulp."""
+    # With x = n·ln 2/2 + r it is (2^n·e - 1)/(2^n·e + 1), where e = exp(2r).
+    form, size, limit = FORMATS[x.dtype], build.intrinsic("fabs", x), SATURATED[x.dtype]
+    size = (size > limit).where(limit, size)
+    number, exponent = nearest_multiple(size, 2 * LOG2_E)
+    rest = build.multiply_add(number, -form.ln2_high / 2, size)
+    rest = build.multiply_add(number, -form.ln2_low / 2, rest)
+    square = rest * rest
+    half = build.multiply_add(square, polynomial(rest, HALF_MINUS_ONE[x.dtype], square), rest)
+    power, double = power_of_two(exponent, x.dtype), power_of_two(exponent + 1, x.dtype)
+    top = build.multiply_add(half, double, power - 1.0)
+    return build.intrinsic("copysign", top / (top + 2.0), x)
 
 
 @exact

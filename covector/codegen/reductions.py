@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from covector.codegen.builder import Builder, Value
+from covector.codegen.lanes import halves
 from covector.codegen.scalars import larger, smaller
 
 
@@ -15,6 +16,15 @@ def _sum(build: Builder, a: Value, b: Value) -> Value:
 
 def _product(build: Builder, a: Value, b: Value) -> Value:
     return a & b if a.dtype == "bool" else a * b
+
+
+def _largest(build: Builder, a: Value, b: Value) -> Value:
+    # In this order the test for NaN is of the new value, so that the next one need not wait for it.
+    return larger(build, b, a)
+
+
+def _smallest(build: Builder, a: Value, b: Value) -> Value:
+    return smaller(build, b, a)
 
 
 def _any(build: Builder, a: Value, b: Value) -> Value:
@@ -36,8 +46,8 @@ class Reduction:
 REDUCTIONS: dict[str, Reduction] = {
     "sum": Reduction(_sum, 0),
     "prod": Reduction(_product, 1),
-    "max": Reduction(larger, float("-inf")),
-    "min": Reduction(smaller, float("inf")),
+    "max": Reduction(_largest, float("-inf")),
+    "min": Reduction(_smallest, float("inf")),
     "any": Reduction(_any, 0),
     "all": Reduction(_all, 1),
 }
@@ -55,17 +65,3 @@ def across_lanes(value: Value, operation: str, width: int = 1) -> Value:
     while value.width > width:
         value = REDUCTIONS[operation].combine(value.builder, *halves(value))
     return value
-
-
-def halves(value: Value) -> tuple[Value, Value]:
-    """The first lanes and the last lanes of a vector."""
-    build, half = value.builder, value.width // 2
-    if half == 1:
-        first, second = (build.instruction(f"extractelement {value}, i64 {lane}", value.dtype) for lane in range(2))
-        return first, second
-    parts = []
-    for begin in (0, half):
-        picked = ", ".join(f"i32 {lane}" for lane in range(begin, begin + half))
-        text = f"shufflevector {value}, {value.type} poison, <{half} x i32> <{picked}>"
-        parts.append(build.instruction(text, value.dtype, half))
-    return parts[0], parts[1]

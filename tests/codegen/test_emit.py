@@ -83,6 +83,31 @@ def test_a_reduction_in_a_register(operation: str, start: float, numpy: object, 
         np.testing.assert_array_equal(found, -numpy(given, axis=1))  # type: ignore[operator]
 
 
+@targets
+@pytest.mark.parametrize("operation", ["max", "min"])
+def test_a_nan_anywhere_is_the_largest_and_the_smallest(operation: str, target: Target | None) -> None:
+    i, j = Index("i", as_affine(N)), Index("j", as_affine(N))
+    x, r = Input("x", (i.extent, j.extent), "float32"), tensor("r", i, dtype="float32")
+    row = (as_affine(i),)
+    start = number(-np.inf if operation == "max" else np.inf)
+    loop = Loop(i, (Assign(r, row, start), Loop(j, (Accumulate(r, row, operation, at(x, i, j)),))))
+    given = np.random.default_rng(0).normal(size=(150, 150)).astype(np.float32)
+    given[np.arange(149), np.arange(149)] = np.nan
+    (found,), _ = run_plan(plan_of([x], [r], [loop], symbols=[N]), [given], {"N": 150}, target)
+    np.testing.assert_array_equal(found, getattr(np, operation)(given, axis=1))
+
+
+def test_a_divisor_of_a_row_is_inverted_before_the_row() -> None:
+    i, j = Index("i", as_affine(N)), Index("j", as_affine(N))
+    x, s, y = Input("x", (i.extent, j.extent), "float32"), Input("s", (i.extent,), "float32"), tensor("y", i, j)
+    value = do("div", at(x, i, j), at(s, i))
+    body = Loop(j, (Assign(y, (as_affine(i), as_affine(j)), value),))
+    text = emit(plan_of([x, s], [y], [Loop(i, (body,))], symbols=[N]), Target(64)).text
+    blocks = re.split(r"^\S+:$", text, flags=re.MULTILINE)
+    assert any("fdiv" in block for block in blocks)
+    assert not any("fdiv" in block and re.search(r"store|llvm.masked.store", block) for block in blocks)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_what_threads_accumulate_together(threads: int) -> None:
     i, j = Index("i", as_affine(N)), Index("j", as_affine(37))
