@@ -112,6 +112,7 @@ __all__ = [
     "explain",
     "expm1",
     "eye",
+    "fisher",
     "fit",
     "flatten",
     "flip",
@@ -123,6 +124,7 @@ __all__ = [
     "full_like",
     "func",
     "gather",
+    "gauss_newton",
     "ge",
     "gelu",
     "gelu_tanh",
@@ -274,6 +276,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "fisher": "covector.jacobians.curvature",
+    "gauss_newton": "covector.jacobians.curvature",
     "hessian": "covector.jacobians.entry",
     "hvp": "covector.jacobians.entry",
     "jacobian": "covector.jacobians.entry",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from covector import transforms as func
 from covector.calculus.build import ZERO
 from covector.calculus.reverse import gradients
 from covector.errors import CovectorError, DtypeError, ShapeError
@@ -15,14 +16,15 @@ from covector.ir import Compute, Input, Opaque, Program, Tensor, is_float
 from covector.jacobians.accumulate import entries
 from covector.jacobians.factorise import Sizes, Stored, factorised
 from covector.jacobians.form import Extents, Recipe, recipe
-from covector.jacobians.forward import Forward, Shapes, Source, unknown
+from covector.jacobians.forward import Forward, Shapes, Source, cast, unknown
 from covector.jacobians.hessian import hessian_of
 from covector.jacobians.jacobian import Jacobian, Shown, prepared
 from covector.jacobians.names import Given, Name, mapped, names_in
-from covector.jacobians.operator import Operator, tangent_program
+from covector.jacobians.operator import Operator, tangents_program
 from covector.jacobians.plan import BUDGET
 from covector.jacobians.repeat import Derivative, Result
 from covector.jacobians.run import run
+from covector.jacobians.tensors import holds_tensors
 from covector.jacobians.terms import Groups, Term, groups_of, joined
 from covector.run.extents import evaluate_extent
 from covector.run.reference import Array
@@ -60,7 +62,7 @@ def jacobian(
 
         def row(output: Compute | Opaque) -> Any:
             own = Program(program.inputs, program.statements, (output,))
-            return mapped(by, lambda name: Block(own, _input(own, name), extents, budget))
+            return mapped(by, lambda name: Block(own, input_named(own, name), extents, budget))
 
         rows = [row(output) for output in program.outputs]
         return lambda arrays: given.arranged([mapped(row, lambda block: block.at(arrays), Block) for row in rows])
@@ -93,8 +95,8 @@ def hessian(
         by = wanted(given, argnums, wrt)
 
         def row(name: Name) -> Any:
-            gradient = gradient_program(given.program, _input(given.program, name))
-            return mapped(by, lambda other: Block(gradient, _input(gradient, other), extents, budget))
+            gradient = gradient_program(given.program, input_named(given.program, name))
+            return mapped(by, lambda other: Block(gradient, input_named(gradient, other), extents, budget))
 
         rows = mapped(by, row)
         return lambda arrays: hessian_of(mapped(rows, lambda block: block.at(arrays), Block), by, budget)
@@ -103,9 +105,12 @@ def hessian(
 
 
 def hvp(
-    forward: Forward, argnums: int = 0, *, wrt: str | None = None, shapes: Shapes | None = None
-) -> Callable[..., Array]:
+    forward: Forward, argnums: Argnums = 0, *, wrt: Names | None = None, shapes: Shapes | None = None
+) -> Callable[..., Any]:
     """What gives the Hessian times a vector, which is the last argument, by forward over reverse.
+
+    Of several arguments the vector is a tuple, and so is the result. A function that is called with tensors is
+    transformed as `covector.func.hvp` does it: the result is of tensors, in trees like the arguments.
 
     >>> import covector as cv
     >>> cv.hvp("y = sum[i](x[i]**3)")(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
@@ -113,22 +118,29 @@ def hvp(
     """
     source = Source(forward, shapes)
 
-    def at(*args: Any, **named: Any) -> Array:
+    def at(*args: Any, **named: Any) -> Any:
         if not args:
             raise CovectorError("hvp wants the vector as its last argument", hint="cv.hvp(f)(x, v)")
+        if wrt is None and not isinstance(forward, (str, Program)) and holds_tensors(args[:-1], named):
+            return func.hvp(forward, argnums)(*args, **named)
         given, extents = source.at(args[:-1], named)
         program, arrays, chosen = given.program, given.arrays, wanted(given, argnums, wrt)
-        if not isinstance(chosen, Name):
-            raise CovectorError("hvp is by one array", hint="call it once for each, or join them: cv.hessian(f)(x) @ v")
-        tensor = _input(program, chosen)
-        vector = np.asarray(args[-1], dtype=tensor.dtype)
-        if vector.shape != arrays[tensor.name].shape:
-            message = f"the vector has the shape {vector.shape}, but {tensor.name} has {arrays[tensor.name].shape}"
-            raise ShapeError(f"hvp: {message}")
-        found = tangent_program(gradient_program(program, tensor), tensor)
-        if found is None:
-            return np.zeros_like(vector)
-        return run(found[0], {**arrays, found[1]: vector}, dict(extents))[0]
+        by = tuple(input_named(program, name) for name in names_in(chosen))
+        is_one = isinstance(chosen, Name)
+        vectors = (args[-1],) if is_one else tuple(args[-1])
+        if len(vectors) != len(by):
+            raise ShapeError(f"hvp: {len(vectors)} vectors were given for {len(by)} arguments")
+        found, seeds = tangents_program(gradients_program(program, by), by)
+        directions = {}
+        for tensor, seed, vector in zip(by, seeds, vectors, strict=True):
+            directions[seed] = cast(seed, np.asarray(vector), tensor.dtype)
+            if directions[seed].shape != arrays[tensor.name].shape:
+                message = (
+                    f"the vector has the shape {np.shape(vector)}, but {tensor.name} has {arrays[tensor.name].shape}"
+                )
+                raise ShapeError(f"hvp: {message}")
+        results = run(found, {**arrays, **directions}, dict(extents))
+        return results[0] if is_one else tuple(results)
 
     return at
 
@@ -143,7 +155,7 @@ def wanted(given: Given, argnums: Argnums, wrt: Names | None) -> Any:
     else:
         by = tuple(_argument(given, number) for number in argnums)
     for name in names_in(by):
-        tensor = _input(given.program, name)
+        tensor = input_named(given.program, name)
         if not is_float(tensor.dtype):
             message = f"{name} has dtype {tensor.dtype}, and only floats have derivatives"
             raise DtypeError(message, hint=f"give floats: {name}.astype('float64')")
@@ -162,7 +174,7 @@ def _argument(given: Given, number: int) -> Any:
     return tree
 
 
-def _input(program: Program, name: str) -> Input:
+def input_named(program: Program, name: str) -> Input:
     """An input of a program by name; raises `UnknownNameError`."""
     found = next((tensor for tensor in program.inputs if tensor.name == name), None)
     if found is None:
@@ -170,20 +182,24 @@ def _input(program: Program, name: str) -> Input:
     return found
 
 
-@lru_cache(maxsize=256)
 def gradient_program(program: Program, wrt: Input) -> Program:
     """The program of a scalar's gradient, an array of zeros where nothing depends on the input."""
+    return gradients_program(program, (wrt,))
+
+
+@lru_cache(maxsize=256)
+def gradients_program(program: Program, by: tuple[Input, ...]) -> Program:
+    """The program of a scalar's gradient by several inputs; raises `ShapeError` where the output is not one number."""
     if program.output.shape or len(program.outputs) > 1:
         sizes = "×".join(map(repr, program.output.shape))
         message = f"{program.output.name} has the shape {sizes}, and a Hessian is that of one number"
         raise ShapeError(message, hint="sum it, or take the Jacobian of its Jacobian")
-    found = gradients(program, [wrt])
-    return found.gradient_program([wrt]) if found.cotangents[wrt] is not None else _no_gradient(program, wrt)
-
-
-def _no_gradient(program: Program, wrt: Input) -> Program:
-    zero = Compute(f"d{wrt.name}", groups_of(wrt.shape, ()).outputs, ZERO, wrt.dtype)
-    return Program(program.inputs, (*program.statements, zero), (zero,))
+    found = gradients(program, by)
+    zeros = {own: Compute(f"d{own.name}", groups_of(own.shape, ()).outputs, ZERO, own.dtype) for own in by}
+    parts = tuple(found.cotangents[own] or zeros[own] for own in by)
+    unread = tuple(part for part in parts if part in zeros.values())
+    kept = (cotangent for cotangent in found.cotangents.values() if cotangent is not None)
+    return Program(program.inputs, (*program.statements, *kept, *unread), parts)
 
 
 @lru_cache(maxsize=256)

@@ -8,19 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from covector.calculus.build import ZERO
-from covector.calculus.reverse import gradients
 from covector.errors import GradientError
-from covector.ir import Compute, Input, Program, is_float
+from covector.ir import Input, Program, is_float
 from covector.ir.tensor import program_of
-from covector.jacobians.entry import Block, gradient_program
+from covector.jacobians.entry import Block, gradient_program, gradients_program
 from covector.jacobians.names import names_in
 from covector.jacobians.operator import tangents_program
 from covector.jacobians.plan import BUDGET
 from covector.jacobians.run import contiguous, run
 from covector.jacobians.system import Symmetric
 from covector.jacobians.tensors import given_tensors
-from covector.jacobians.terms import groups_of
 from covector.run.reference import Array
 from covector.tensors.tensor import Tensor
 
@@ -74,7 +71,7 @@ class Objective:
 
     def product(self, values: Values) -> Callable[[Values], list[Array]]:
         """What gives the Hessian times vectors, by forward over reverse."""
-        program, seeds = tangents_program(_gradient(self.program, self.by), self.by)
+        program, seeds = tangents_program(gradients_program(self.program, self.by), self.by)
         arrays = self._arrays(values)
 
         def times(vectors: Values) -> list[Array]:
@@ -89,12 +86,4 @@ class Objective:
 
 @lru_cache(maxsize=256)
 def _value_and_gradient(program: Program, by: tuple[Input, ...]) -> Program:
-    return program_of((*program.outputs, *_gradient(program, by).outputs), program.inputs)
-
-
-@lru_cache(maxsize=256)
-def _gradient(program: Program, by: tuple[Input, ...]) -> Program:
-    """The program of the gradient by several inputs, with zeros where nothing depends on one."""
-    found = gradients(program, by).cotangents
-    parts = [found[own] or Compute(f"d{own.name}", groups_of(own.shape, ()).outputs, ZERO, own.dtype) for own in by]
-    return program_of(parts, program.inputs)
+    return program_of((*program.outputs, *gradients_program(program, by).outputs), program.inputs)

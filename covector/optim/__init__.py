@@ -7,6 +7,7 @@ from covector.optim import lr_scheduler
 from covector.optim.adagrad import Adagrad
 from covector.optim.adam import Adam, AdamW
 from covector.optim.lbfgs import LBFGS
+from covector.optim.newton import Newton
 from covector.optim.optimizer import Optimizer
 from covector.optim.rmsprop import RMSprop
 from covector.optim.sgd import SGD
@@ -17,6 +18,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Newton",
     "Optimizer",
     "RMSprop",
     "clip_grad_norm_",

@@ -10,9 +10,11 @@ from covector.tensors.jit import jit
 from covector.transforms.agreement import RuleWarning
 from covector.transforms.checkpoint import checkpoint
 from covector.transforms.control import cond, scan, while_loop
+from covector.transforms.curvature import fisher_product, gauss_newton_product, per_sample_grad
 from covector.transforms.custom import custom_jvp, custom_vjp, stop_gradient
 from covector.transforms.directional import jvp, linearize, vjp
-from covector.transforms.jacobian import hessian, hvp, jacfwd, jacrev
+from covector.transforms.functional_call import functional_call
+from covector.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from covector.transforms.vmap import vmap
 
 __all__ = [
@@ -21,14 +23,19 @@ __all__ = [
     "cond",
     "custom_jvp",
     "custom_vjp",
+    "fisher_product",
+    "functional_call",
+    "gauss_newton_product",
     "grad",
     "hessian",
     "hvp",
     "jacfwd",
+    "jacobian",
     "jacrev",
     "jit",
     "jvp",
     "linearize",
+    "per_sample_grad",
     "scan",
     "stop_gradient",
     "value_and_grad",

@@ -1,4 +1,4 @@
-"""Dense derivatives of functions: `jacfwd`, `jacrev`, `hessian`, and Hessians times vectors, `hvp`.
+"""Dense derivatives of functions: `jacfwd`, `jacrev`, `jacobian`, `hessian`, and Hessians times vectors, `hvp`.
 
 Each pushes or pulls a basis, mapped over its vectors: a Kronecker delta, which the engine eliminates where it meets a
 sum. `covector.jacobian` and `covector.hessian` keep the structure of what they find; these give plain tensors, at once
@@ -49,9 +49,7 @@ def jacfwd(
     @wraps(function)
     def call(*arguments: Any, **keywords: Any) -> Any:
         recording = _recorded("jacfwd", function, argnums, arguments, has_aux, keywords)
-        columns = [_columns(recording, place, chunk_size) for place in range(len(recording.tensors))]
-        blocks = [[column[output] for column in columns] for output in range(len(recording.outputs))]
-        return _arranged(recording, blocks, argnums, has_aux)
+        return _arranged(recording, _by_columns(recording, chunk_size), argnums, has_aux)
 
     return call
 
@@ -72,16 +70,38 @@ def jacrev(
     @wraps(function)
     def call(*arguments: Any, **keywords: Any) -> Any:
         recording = _recorded("jacrev", function, argnums, arguments, has_aux, keywords)
-        for output in recording.outputs:
-            floats_of("jacrev, of the values of the function", [output], [0])
-        blocks = [_rows(recording, place, chunk_size) for place in range(len(recording.outputs))]
+        return _arranged(recording, _by_rows(recording, chunk_size), argnums, has_aux)
+
+    return call
+
+
+def jacobian(
+    function: Function, argnums: Argnums = 0, has_aux: bool = False, chunk_size: int | None = None
+) -> Callable[..., Any]:
+    """The function that gives the Jacobian as plain tensors, by `jacfwd` where there are no more inputs than outputs,
+    and otherwise by `jacrev`.
+
+    `covector.jacobian` keeps the structure instead.
+
+    >>> import covector as cv
+    >>> cv.func.jacobian(lambda x: x[:2] * x[2])(cv.tensor([1.0, 2.0, 3.0]))
+    tensor([[3., 0., 1.],
+            [0., 3., 2.]])
+    """
+    check_function("jacobian", function)
+
+    @wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        recording = _recorded("jacobian", function, argnums, arguments, has_aux, keywords)
+        inputs, outputs = (sum(t.size for t in tensors) for tensors in (recording.tensors, recording.outputs))
+        blocks = _by_columns(recording, chunk_size) if inputs <= outputs else _by_rows(recording, chunk_size)
         return _arranged(recording, blocks, argnums, has_aux)
 
     return call
 
 
-def hessian(function: Function, argnums: Argnums = 0) -> Callable[..., Any]:
-    """The function that gives the Hessian, dense, by forward over reverse: the Jacobian of the Jacobian.
+def hessian(function: Function, argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """The function that gives the Hessian as plain tensors, by forward over reverse: the Jacobian of the Jacobian.
 
     The result has the tree of the value and that of the arguments twice, as in JAX; see `jacfwd` for what is raised.
     `covector.hessian` keeps the structure instead.
@@ -91,13 +111,14 @@ def hessian(function: Function, argnums: Argnums = 0) -> Callable[..., Any]:
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
-    return jacfwd(jacrev(function, argnums), argnums)
+    return jacfwd(jacrev(function, argnums, has_aux), argnums, has_aux)
 
 
-def hvp(function: Function, argnums: int = 0) -> Callable[..., Any]:
+def hvp(function: Function, argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that gives the Hessian times a vector, which is the last argument, by forward over reverse.
 
-    The vector has the tree of the argument that is differentiated by, and so has the result.
+    The vector has the tree of the argument that is differentiated by, of several ``argnums`` a tuple of them, and so
+    has the result. `covector.hvp` is this for functions of tensors.
 
     >>> import covector as cv
     >>> cv.func.hvp(lambda x: (x**3).sum())(cv.tensor([1.0, 2.0]), cv.tensor([1.0, 1.0]))
@@ -109,13 +130,18 @@ def hvp(function: Function, argnums: int = 0) -> Callable[..., Any]:
     def call(*given: Any, **keywords: Any) -> Any:
         if len(given) < 2:
             raise TransformError("hvp wants the vector as its last argument", hint="hvp(f)(x, v)")
-        arguments, vector = given[:-1], given[-1]
-        (place,) = places_of("hvp", argnums, len(arguments))
+        *arguments, vector = given
+        places = places_of("hvp", argnums, len(arguments))
+        by = argnums if isinstance(argnums, int) else tuple(argnums)
+        vectors = (vector,) if isinstance(argnums, int) else tuple(vector)
 
-        def slope(own: Any) -> Any:
-            return grad(function, place)(*arguments[:place], own, *arguments[place + 1 :], **keywords)
+        def slope(*own: Any) -> Any:
+            whole = list(arguments)
+            for place, tree in zip(places, own, strict=True):
+                whole[place] = tree
+            return grad(function, by)(*whole, **keywords)
 
-        return jvp(slope, (arguments[place],), (vector,))[1]
+        return jvp(slope, tuple(arguments[place] for place in places), vectors)[1]
 
     return call
 
@@ -125,6 +151,19 @@ def _recorded(
 ) -> Recording:
     places = places_of(name, argnums, len(arguments))
     return Recording(name, function, arguments, places, has_aux, keywords)
+
+
+def _by_columns(recording: Recording, chunk_size: int | None) -> list[list[Tensor]]:
+    """The derivatives of each output by each argument, pushed forward."""
+    columns = [_columns(recording, place, chunk_size) for place in range(len(recording.tensors))]
+    return [[column[output] for column in columns] for output in range(len(recording.outputs))]
+
+
+def _by_rows(recording: Recording, chunk_size: int | None) -> list[list[Tensor]]:
+    """The derivatives of each output by each argument, pulled back."""
+    for output in recording.outputs:
+        floats_of(f"{recording.name}, of the values of the function", [output], [0])
+    return [_rows(recording, place, chunk_size) for place in range(len(recording.outputs))]
 
 
 def _columns(recording: Recording, place: int, chunk_size: int | None) -> list[Tensor]:

@@ -18,6 +18,9 @@ from covector.transforms.trees import Function, check_function, name_of, with_te
 Axes = Any
 """An axis, None where nothing is mapped, or a tree of those: a prefix of the tree that it is for."""
 
+UNSET: Any = object()
+"""Stands for a name that was not given."""
+
 
 def vmap(
     function: Function,
@@ -25,13 +28,17 @@ def vmap(
     out_axes: Axes = 0,
     randomness: str = "error",
     chunk_size: int | None = None,
+    *,
+    in_dims: Axes = UNSET,
+    out_dims: Axes = UNSET,
 ) -> Callable[..., Any]:
     """The function over a batch: it is called once for one example, and what it did is done for all, by one more index.
 
     ``in_axes`` says along which axis of each argument the examples lie, None for one that all share: a number, or a
-    tuple with one for each argument, or trees of those; ``out_axes`` the same of the result. Tensors given by name are
-    mapped along their first axis, as in JAX. Random numbers are refused unless ``randomness`` says that each example
-    has its own ("different") or all the same. ``chunk_size`` is how many examples are taken at a time.
+    tuple with one for each argument, or trees of those; ``out_axes`` the same of the result. ``in_dims`` and
+    ``out_dims`` are PyTorch's names for these. Tensors given by name are mapped along their first axis, as in JAX.
+    Random numbers are refused unless ``randomness`` says that each example has its own ("different") or all the same.
+    ``chunk_size`` is how many examples are taken at a time.
 
     The call raises `TransformError` where axes do not fit or where the function writes to what it was given,
     `ShapeError` where batches differ in size, and `JitError` where the function looks at values.
@@ -44,6 +51,7 @@ def vmap(
     (2, 3, 4)
     """
     check_function("vmap", function)
+    in_axes, out_axes = _either("in", in_axes, in_dims), _either("out", out_axes, out_dims)
     if randomness not in RANDOMNESS:
         raise TransformError(f"vmap: randomness is one of {', '.join(RANDOMNESS)}, not {randomness!r}")
     if chunk_size is not None and chunk_size < 1:
@@ -62,6 +70,14 @@ def vmap(
         return _joined([mapped(*chunk) for chunk in given.chunks(chunk_size)], out_axes)
 
     return call
+
+
+def _either(which: str, axes: Axes, dims: Axes) -> Axes:
+    """The axes by JAX's name or by PyTorch's; raises `TransformError` where both are given."""
+    if dims is not UNSET and axes != 0:
+        message = f"vmap: {which}_axes and {which}_dims are two names of one thing, and both are given"
+        raise TransformError(message, hint=f"leave {which}_dims out")
+    return axes if dims is UNSET else dims
 
 
 class _Given:
