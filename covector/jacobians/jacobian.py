@@ -15,6 +15,7 @@ from covector.calculus.build import equal
 from covector.errors import BudgetError, DtypeError, ShapeError
 from covector.ir import Expr, Input, Read, as_affine
 from covector.jacobians import picture, products, solve, sparse
+from covector.jacobians.dense import dense
 from covector.jacobians.form import Extents, Form, Recipe, recipe, with_numbers
 from covector.jacobians.operator import Operator
 from covector.jacobians.plan import BUDGET, Plan, bytes_text, check_dense, plan_of
@@ -253,8 +254,7 @@ class Jacobian:
         check_dense(self.shape, prod(self.shape) * self.dtype.itemsize, limit, instead)
         if self._operator is not None:
             return np.concatenate(list(self.rows()))
-        whole = products.whole_factor(self.form)
-        return self.arrays[whole].copy() if whole is not None else self._run(products.dense(self.form), {}, {})
+        return dense(self.form, self.arrays, self.computed)
 
     def rows(self, count: int | None = None) -> Iterator[Array]:
         """The dense array, ``count`` entries of the first output axis at a time (as many as an eighth of the budget
