@@ -73,6 +73,12 @@ class Value:
         return Read(self.tensor, tuple(as_affine(index) for index in self.tensor.indices))
 
     @property
+    def others(self) -> int:
+        """The terms beside the logarithm, of a value that joins."""
+        base, _ = base_exponent(self.result) if self.result is not None else (None, 0)
+        return len(terms_of(base.arguments[0])) - 1 if self.joins and isinstance(base, Apply) else 0
+
+    @property
     def size(self) -> int:
         """The number of nodes of the body."""
         return sum(1 for _ in walk(self.body))
@@ -260,7 +266,7 @@ def _in_product(value: Value, expr: Expr) -> Expr | None:
         if not _whole(scale, times):
             return None
         product = mul(number(scale**-times.numerator), *factors_of(power(read, times)), *_join(rest))
-        merged = _merged(product)
+        merged = _merged(product, value.others)
         return None if value.joins and merged is product else merged
     for place, (base, exponent) in enumerate(factors):
         if isinstance(base, Reduce) and base.operation == "sum" and exponent == 1:
@@ -271,16 +277,19 @@ def _in_product(value: Value, expr: Expr) -> Expr | None:
     return None
 
 
-def _merged(expr: Expr) -> Expr:
+def _merged(expr: Expr, others: int) -> Expr:
     """The product with exponentials joined where their exponents cancel: ``exp(x - m)·exp(y - m)⁻¹`` is ``exp(x -
     y)``.
+
+    ``others`` terms must cancel. From ``y = r + log(s)`` the quotient ``exp(x)/s`` would be ``exp(x + r - y)``, which
+    loses the digits of s where r is large beside it.
     """
     exponentials = [f for f in factors_of(expr) if is_apply(base_exponent(f)[0], "exp")]
     if len(exponentials) != 2:
         return expr
     powers = [(base.arguments[0], times) for base, times in map(base_exponent, exponentials) if isinstance(base, Apply)]
     joined = Rewriter(ARITHMETIC)(add(*(mul(number(times), argument) for argument, times in powers)))
-    if len(terms_of(joined)) > sum(len(terms_of(argument)) for argument, _ in powers):
+    if len(terms_of(joined)) > sum(len(terms_of(argument)) for argument, _ in powers) - 2 * others:
         return expr
     return mul(*(f for f in factors_of(expr) if f not in exponentials), Apply(EXP, (joined,)))
 
