@@ -44,28 +44,39 @@ STEM = "contraction"
 
 @dataclass(frozen=True, slots=True)
 class ContractionKernel:
-    """A function of the module, in how many tiles its work is cut, and the bytes that each thread needs."""
+    """A function of the module, in how many tiles its work is cut, and the bytes that each thread needs.
+
+    Where a tile is all rows of some columns, ``columns`` says of how many; it is 0 where it is anything else.
+    """
 
     name: str
     spec: ContractionSpec
     tiles: Affine
     scratch: int
+    columns: int = 0
 
 
-def contraction_kernel(module: Module, spec: ContractionSpec, epilogue: Epilogue | None = None) -> ContractionKernel:
-    """Add the kernel of a contraction to a module, unless an equal one is there."""
+def contraction_kernel(
+    module: Module, spec: ContractionSpec, epilogue: Epilogue | None = None, *, by_columns: bool = False
+) -> ContractionKernel:
+    """Add the kernel of a contraction to a module, unless an equal one is there.
+
+    One that is wanted ``by_columns`` is cut into columns where these are many enough for that.
+    """
     written: list[Frame] = []
 
     def write() -> str:
-        writer = _writer(module, STEM, spec, epilogue)
+        writer = _writer(module, STEM, spec, epilogue, by_columns)
         written.append(writer)
         return writer.write()
 
     name = module.distinct(STEM, write)
-    return ContractionKernel(name, spec, written[0].tiles, written[0].scratch)
+    (frame,) = written
+    columns = frame.sharing.size if isinstance(frame, PackedLoops) and frame.is_by_columns else 0
+    return ContractionKernel(name, spec, frame.tiles, frame.scratch, columns)
 
 
-def _writer(module: Module, name: str, spec: ContractionSpec, epilogue: Epilogue | None) -> Frame:
+def _writer(module: Module, name: str, spec: ContractionSpec, epilogue: Epilogue | None, by_columns: bool) -> Frame:
     """What writes the loops that suit a contraction."""
     if is_worth_mirroring(spec, module.target):
         return SymmetricLoops(module, name, spec, epilogue)
@@ -75,4 +86,4 @@ def _writer(module: Module, name: str, spec: ContractionSpec, epilogue: Epilogue
     with_taps = find_taps(spec, module.target)
     if with_taps is not None:
         return TapLoops(module, name, with_taps, epilogue)
-    return PackedLoops(module, name, spec, choose_blocking(spec, module.target), epilogue)
+    return PackedLoops(module, name, spec, choose_blocking(spec, module.target, by_columns), epilogue)

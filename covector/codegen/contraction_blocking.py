@@ -39,6 +39,9 @@ KEPT = 1 << 19
 UNITS = 64
 """Threads can share the work of a product out evenly where it is so many pieces."""
 
+MANY = 8
+"""The fewest pieces of columns that threads share where they share nothing else."""
+
 WIDE = 2048
 """From this many columns on, the left operand is packed."""
 
@@ -81,8 +84,8 @@ class Blocking:
         return self.lanes * self.padded
 
 
-def choose_blocking(spec: ContractionSpec, target: Target) -> Blocking:
-    """The tile and the blocks of a contraction."""
+def choose_blocking(spec: ContractionSpec, target: Target, by_columns: bool = False) -> Blocking:
+    """The tile and the blocks of a contraction, cut into columns alone where that is wanted and they can be shared."""
     rows, columns = _known(spec.rows.extent), _known(spec.columns.extent)
     tile = choose_tile(spec.dtype, rows, columns, target)
     lanes = tile.lanes(target)
@@ -105,9 +108,11 @@ def choose_blocking(spec: ContractionSpec, target: Target) -> Blocking:
     right = len(spec.inner) > 1 or bool(spec.right_bounds) or not unit or not few
     known = [constant_of(spec.rows.extent), constant_of(spec.columns.extent)]
     split_rows = _split_rows(row_panels, column_panels)
-    narrow = _narrow(tile, known[1], lanes)
+    by_columns = by_columns and not split_rows and column_panels * 2 >= MANY
+    narrow = _narrow(tile, known[1], lanes, by_columns)
     units = column_panels * (2 if narrow else 1)
-    parts = 1 if split_rows or keeps_left or spec.outer or None in known else min(row_panels, -(-UNITS // units))
+    is_cut = split_rows or keeps_left or by_columns or bool(spec.outer) or None in known
+    parts = 1 if is_cut else min(row_panels, -(-UNITS // units))
     return Blocking(
         tile,
         lanes,
@@ -125,9 +130,11 @@ def choose_blocking(spec: ContractionSpec, target: Target) -> Blocking:
     )
 
 
-def _narrow(tile: Tile, columns: int | None, lanes: int) -> Tile | None:
-    """A tile of half the columns, where that is enough for the last ones."""
-    if columns is None or tile.vectors % 2 or not 0 < columns % lanes <= lanes // 2 or columns < lanes:
+def _narrow(tile: Tile, columns: int | None, lanes: int, always: bool) -> Tile | None:
+    """A tile of half the columns, where that is enough for the last ones, or where it is wanted anyway."""
+    if columns is None or tile.vectors % 2 or columns < lanes:
+        return None
+    if not always and not 0 < columns % lanes <= lanes // 2:
         return None
     return Tile(tile.dtype, tile.rows, tile.vectors // 2)
 

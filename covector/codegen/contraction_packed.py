@@ -80,6 +80,11 @@ class PackedLoops(Frame):
         self.tile_at = self.right_at + (blocking.column_panels if blocking.pack_right else 1) * blocking.right_panel
         self.scratch = (self.tile_at + (0 if self.in_place else tile.rows * blocking.lanes)) * self.size
 
+    @property
+    def is_by_columns(self) -> bool:
+        """Whether threads share columns and nothing else."""
+        return not self.blocking.split_rows and self.blocking.parts == 1 and not self.spec.outer
+
     def prepare(self) -> None:
         """Nothing: panels are packed as they are needed."""
 
@@ -153,22 +158,23 @@ class PackedLoops(Frame):
         """The tiles of a block: panels of columns, and for each the panels of rows."""
         builder, blocking = self.builder, self.blocking
         with steps(builder, columns[0], columns[1], blocking.lanes) as column:
-            lanes = self._count(self.spec.columns, columns[1] - column, blocking.lanes)
+            lanes = self._count(self.spec.columns, columns[1] - column, blocking.lanes, blocking.shared_lanes)
             number = quotient(builder, column - columns[0], blocking.lanes) if blocking.pack_right else 0
             place = self.at("%scratch", self.right_at + number * blocking.right_panel)
             right = self._panel(self.right, base, column, lanes, part.block, place, packs_right)
             with steps(builder, rows[0], rows[1], blocking.tile.rows) as row:
-                count = self._count(self.spec.rows, rows[1] - row, blocking.tile.rows)
+                count = self._count(self.spec.rows, rows[1] - row, blocking.tile.rows, blocking.tile.rows)
                 number = quotient(builder, row - rows[0], blocking.tile.rows) if blocking.pack_left else 0
                 place = self.at("%scratch", number * blocking.left_panel)
                 packs_left = both(equal(column, columns[0]), negation(self.left_is_packed))
                 left = self._panel(self.left, base, row, count, part.block, place, packs_left)
                 self._tile(base, part, Corner(row, count, column, lanes), left, right)
 
-    def _count(self, group: Group, rest: Integer, size: int) -> Integer:
-        """How many rows or columns a panel has, which all have the same size where that divides the extent."""
+    def _count(self, group: Group, rest: Integer, size: int, shared: int) -> Integer:
+        """How many rows or columns a panel has: ``size`` where that divides the extent and what threads have of it."""
         extent = constant_of(group.extent)
-        return size if extent is not None and extent % size == 0 else least(self.builder, rest, size)
+        whole = extent is not None and extent % size == 0 and shared % size == 0
+        return size if whole else least(self.builder, rest, size)
 
     def _panel(
         self, operand: Operand, base: Base, first: Integer, lanes: Integer, block: Block, place: str, packs: Condition

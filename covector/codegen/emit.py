@@ -18,7 +18,7 @@ from covector.codegen.loops import Steps
 from covector.codegen.memory import Memory
 from covector.codegen.module import Module, Unit
 from covector.codegen.product_calls import part_of
-from covector.codegen.products import Leave, Methods
+from covector.codegen.products import Leave, Methods, followed
 from covector.codegen.target import PORTABLE, Target
 from covector.ir import Affine, Tensor, as_affine
 from covector.schedule.plan import Kernel, Loop, Plan, Product, Step
@@ -35,7 +35,10 @@ CHUNK = 64
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Steps that become one function; ``shared`` is the parallel loop or the product where they are one."""
+    """Steps that become one function; ``shared`` is the parallel loop or the product where they are one.
+
+    Behind a product there may be a loop that goes along with it.
+    """
 
     kernel: Kernel
     steps: tuple[Step, ...]
@@ -83,7 +86,11 @@ def parts_of(plan: Plan, methods: Methods) -> tuple[Part, ...]:
     """The functions of a plan, in order."""
     parts: list[Part] = []
     for kernel in plan.kernels:
+        along = {id(loop): product for product, loop in followed(kernel.steps) if methods.goes_along(product, loop)}
         for step in kernel.steps:
+            if id(step) in along:
+                parts[-1] = Part(kernel, (*parts[-1].steps, step), along[id(step)])
+                continue
             parallel = isinstance(step, Loop) and step.parallel
             if parallel or (isinstance(step, Product) and methods.of(step) is not None):
                 parts.append(Part(kernel, (step,), step))  # type: ignore[arg-type]
@@ -156,7 +163,11 @@ def _write(methods: Methods, part: Part, builder: Builder, memory: Memory) -> No
     layout, share = memory.layout, (Value(builder, "%thread", "int64"), Value(builder, "%threads", "int64"))
     steps = Steps(builder, layout, memory, methods, share if part.shared is not None else None)
     if not isinstance(part.shared, Loop):
-        steps.run(part.steps)
+        match part.steps:
+            case Product() as product, Loop() as loop if part.shared is product:
+                steps.along(product, loop)
+            case _:
+                steps.run(part.steps)
         return
     loop = part.shared
     memory.copied = set(loop.shared)
@@ -168,7 +179,7 @@ def _write(methods: Methods, part: Part, builder: Builder, memory: Memory) -> No
 
 def _work(part: Part) -> Affine:
     """About how many scalar operations a part is; a multiplication in a kernel counts as two."""
-    if not isinstance(part.shared, Product):
+    if not isinstance(part.shared, Product) or len(part.steps) > 1:
         return part.kernel.cost
     work = as_affine(2)
     for index in (*part.shared.batch, *part.shared.rows, *part.shared.columns, *part.shared.inner):

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 
 from covector.codegen import blocks
 from covector.codegen.builder import Builder, Value, Variable
+from covector.codegen.contraction import ContractionKernel
 from covector.codegen.expressions import Expressions, looks_up, number_of, reciprocal
 from covector.codegen.known import reads
 from covector.codegen.layout import Layout, loops_of, steps_of
 from covector.codegen.memory import Memory
-from covector.codegen.product_calls import Share, call_product
+from covector.codegen.product_calls import Share, call_product, columns_of
 from covector.codegen.products import Methods, product_loops
 from covector.codegen.reductions import REDUCTIONS, across_lanes, neutral
 from covector.codegen.vectors import can_be_vector, is_worthwhile, reductions, slope, widest_lanes, width_of
@@ -33,6 +34,7 @@ class Steps:
         self.methods, self.share = methods, share
         self.expressions = Expressions(builder, layout, memory)
         self.places: dict[Compute, Variable] = {}
+        self.limits: dict[Index, tuple[Bound, Bound]] = {}
 
     def run(self, steps: Sequence[Step]) -> None:
         """Steps one after another."""
@@ -45,6 +47,15 @@ class Steps:
                 self.expressions.strict = not step.target.is_derived
                 (self.assign if isinstance(step, Assign) else self.accumulate)(step)  # type: ignore[arg-type]
                 self.expressions.forget(step.target)
+
+    def along(self, product: Product, loop: Loop) -> None:
+        """A product and the loop behind it, on the columns that are the thread's."""
+        method = self.methods.of(product)
+        assert isinstance(method, ContractionKernel)
+        assert loop.columns is not None
+        self.product(product)
+        self.limits[loop.columns] = columns_of(self.expressions, method, self.share)
+        self.run((loop,))
 
     # Single steps
 
@@ -119,8 +130,9 @@ class Steps:
     # Loops
 
     def loop(self, loop: Loop) -> None:
-        """All iterations of a loop."""
-        self.range(loop, 0, self.bound(loop.index.extent))
+        """All iterations of a loop, or those within the limits of its index."""
+        limits = self.limits.get(loop.index)
+        self.range(loop, *(limits or (0, self.bound(loop.index.extent))))
 
     def bound(self, extent: Affine) -> Bound:
         """An extent as a number, or as a value where it is only known in a call."""
@@ -148,7 +160,8 @@ class Steps:
         with self.expressions.scope(written), self.unless_empty(low, high):
             self.hoist(loop, written)
             first, last = self.as_value(low), self.as_value(high)
-            totals = blocks.summed(loop, self.layout) if whole and blocks.is_long(loop, step) else ()
+            in_blocks = whole and blocks.is_long(loop, step) and loop.columns not in self.limits
+            totals = blocks.summed(loop, self.layout) if in_blocks else ()
             with self.in_blocks(totals, first, last, step) as (begin, end):
                 with self.builder.loop(begin, end, step) as index, self.expressions.scope(written):
                     self.expressions.indices[loop.index] = index

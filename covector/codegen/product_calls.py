@@ -57,6 +57,14 @@ def _call_kernel(expressions: Expressions, product: Product, kernel: Contraction
     build.emit(f"call void @{kernel.name}({', '.join(arguments)})")
 
 
+def columns_of(expressions: Expressions, kernel: ContractionKernel, share: Share | None) -> tuple[Value, Value]:
+    """Where the columns of the thread's share of a product begin and end."""
+    begin, end = part_of(expressions.builder, expressions.integer(kernel.tiles), share)
+    columns = expressions.integer(kernel.spec.columns.extent)
+    last = end * kernel.columns
+    return begin * kernel.columns, (last < columns).where(last, columns)
+
+
 def _call_library(expressions: Expressions, product: Product, call: LibraryCall, share: Share | None) -> None:
     build, spec = expressions.builder, call.spec
     rows, columns, inner = (expressions.integer(g.extent) for g in (spec.rows, spec.columns, spec.inner[0]))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from covector.codegen.contraction import ContractionKernel, ContractionSpec, choose, contraction_kernel, specify
 from covector.codegen.layout import steps_of
@@ -37,6 +39,13 @@ def nested(indices: tuple[Index, ...], step: Step) -> Step:
     return step
 
 
+def followed(steps: Sequence[Step]) -> Iterator[tuple[Product, Loop]]:
+    """The products that a loop comes behind, with that loop."""
+    for step, following in pairwise(steps):
+        if isinstance(step, Product) and isinstance(following, Loop) and following.columns is not None:
+            yield step, following
+
+
 @dataclass(frozen=True, slots=True)
 class LibraryCall:
     """A product as a call of the library: matrices, one after another where there are outer groups."""
@@ -64,13 +73,14 @@ class Methods:
 
     def __init__(self, module: Module, plan: Plan, leave: Leave) -> None:
         self.module, self.plan, self.leave = module, plan, leave
-        self._kernels: dict[ContractionSpec, ContractionKernel] = {}
+        self._kernels: dict[tuple[ContractionSpec, bool], ContractionKernel] = {}
         self._chosen: dict[int, Method | None] = {}
+        behind = {id(product) for kernel in plan.kernels for product, _ in followed(kernel.steps)}
         for step in (step for kernel in plan.kernels for step in steps_of(kernel.steps)):
             if isinstance(step, Product):
-                self._chosen[id(step)] = self._choose(step)
+                self._chosen[id(step)] = self._choose(step, id(step) in behind)
 
-    def _choose(self, product: Product) -> Method | None:
+    def _choose(self, product: Product, is_followed: bool) -> Method | None:
         tensors = (product.left.tensor, product.right.tensor, product.target)
         spec = specify(product, {tensor: self.plan.storage[tensor].axes for tensor in tensors})
         if spec is None or (spec.work.is_constant and spec.work.constant < SMALL):
@@ -80,9 +90,17 @@ class Methods:
             call = library_call(spec)
             if call is not None:
                 return call
-        if spec not in self._kernels:
-            self._kernels[spec] = contraction_kernel(self.module, spec)
-        return self._kernels[spec]
+        key = spec, is_followed and spec.columns.indices == product.columns
+        if key not in self._kernels:
+            self._kernels[key] = contraction_kernel(self.module, spec, by_columns=key[1])
+        return self._kernels[key]
+
+    def goes_along(self, product: Product, step: Step) -> bool:
+        """Whether a step behind a product is done by each thread on the columns that it has made."""
+        method = self.of(product)
+        if not isinstance(step, Loop) or step.columns is None or not isinstance(method, ContractionKernel):
+            return False
+        return method.columns > 0 and method.spec.columns.indices == product.columns
 
     def of(self, product: Product) -> Method | None:
         """The method for a product; None for loops."""

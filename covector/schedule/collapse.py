@@ -27,6 +27,8 @@ def _collapsed(steps: tuple[Step, ...], storage: Places) -> tuple[Step, ...]:
 
 def _loop(loop: Loop, storage: Places) -> Loop:
     """A chain of loops, each the whole body of the one before, with neighbours joined."""
+    if loop.columns is not None:
+        return loop
     chain = [loop]
     while len(chain[-1].body) == 1 and isinstance(inner := chain[-1].body[0], Loop):
         chain.append(inner)

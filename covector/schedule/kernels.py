@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from covector.ir import Affine, Compute, as_affine
+from covector.schedule.behind import behind_products
 from covector.schedule.fuse import Group, group_steps, groups
 from covector.schedule.plan import Kernel, Loop, Product, Step
 from covector.schedule.storage import element_count
@@ -28,7 +29,7 @@ def kernels_of(units: Sequence[Unit]) -> tuple[Kernel, ...]:
             found.append(Kernel(before.name, (*before.steps, *steps), *more))
         else:
             found.append(_kernel(group, steps))
-    return tuple(found)
+    return behind_products(found, {unit.nest.target for unit in units if unit.overwritten is not None})
 
 
 def _kernel(group: Group, steps: tuple[Step, ...]) -> Kernel:

@@ -61,12 +61,17 @@ class Loop:
     each thread adds to a copy of its own, and the copies are combined, in the order of the threads, at the end. A
     parallel loop is in no other loop, and nothing that is kept in a register crosses its borders. A loop that stands
     for several collapsed ones has positions such as ``⌊f/N⌋`` and ``f - N·⌊f/N⌋``, which cancel in the offset.
+
+    A loop that has ``columns``, the index of the loop inside it, comes right behind a product, and goes along with its
+    columns: for any range of that index it needs the same columns of the product's result, and touches nothing that it
+    touches for others. So a thread that has made some columns may go on with these.
     """
 
     index: Index
     body: tuple[Step, ...]
     parallel: bool = False
     shared: tuple[Compute, ...] = ()
+    columns: Index | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from covector.schedule.tree import Path, accesses, leaves
 @dataclass(frozen=True, slots=True)
 class Access:
     """Where a tensor is touched: the number of the step, the loops around it, and the positions on the axes that are
-    kept; none where the step is a product, which reads its operands more than once.
+    kept; none for the operands of a product, which are read more than once.
     """
 
     order: int
@@ -53,7 +53,7 @@ def _accesses(kernel: Kernel, storage: Mapping[Tensor, Storage]) -> dict[Tensor,
     for order, (path, step) in enumerate(leaves(kernel.steps)):
         shared = {target for loop in path for target in loop.shared}
         for tensor, positions in accesses(step):
-            plain = not isinstance(step, Product) and tensor not in shared
+            plain = tensor not in shared and (not isinstance(step, Product) or tensor is step.target)
             kept = tuple(positions[axis] for axis in storage[tensor].axes) if plain else None
             found.setdefault(tensor, []).append(Access(order, path, kept))
     return found

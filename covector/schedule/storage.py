@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from covector.ir import Affine, Compute, Index, Input, Program, Reduce, Symbol, Tensor, as_affine, walk
 from covector.schedule.collapse import collapse
 from covector.schedule.memory import Block, Layout, aligned
-from covector.schedule.plan import Kernel, Loop, Plan, Storage
+from covector.schedule.plan import Kernel, Loop, Plan, Product, Storage
 from covector.schedule.registers import accumulate_in_registers
 from covector.schedule.reuse import handed_on
 from covector.schedule.tree import Path, accesses, leaves
@@ -43,7 +43,9 @@ def place(program: Program, kernels: tuple[Kernel, ...], in_place: Mapping[Compu
             storage[tensor] = _store(tensor, use, arena, thread)
     for number, kernel in enumerate(kernels):
         between = [tensor for tensor in used if storage[tensor].place == "arena"]
-        dying = [tensor for tensor in between if used[tensor].last == number > used[tensor].first]
+        products = {step.target for step in kernel.steps if isinstance(step, Product)}
+        last = [tensor for tensor in between if used[tensor].last == number]
+        dying = [tensor for tensor in last if used[tensor].first < number or tensor in products]
         made = [tensor for tensor in between if used[tensor].first == number]
         arena.handed_on |= handed_on(kernel, dying, made, storage)
     arena_size, offsets = arena.offsets()

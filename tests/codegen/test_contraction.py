@@ -64,13 +64,14 @@ def check(
     stored: tuple[str, str, str] | None = None,
     target: Target | None = None,
     parts: int = 1,
+    by_columns: bool = False,
     **options: bool,
 ) -> None:
     """Compare a contraction with einsum."""
     inputs, result = letters.split("->")
     orders = stored or (*inputs.split(","), result)
     left, right, start = (random([extents[x] for x in order], dtype, s) for s, order in enumerate(orders))
-    compiled = build(contraction(letters, extents, dtype, stored, **options), target=target)
+    compiled = build(contraction(letters, extents, dtype, stored, **options), target=target, by_columns=by_columns)
     expected = np.einsum(f"{orders[0]},{orders[1]}->{orders[2]}", left.astype("f8"), right.astype("f8"))
     expected = 0.5 * expected if options.get("scaled") else expected
     expected = start + expected if options.get("accumulate") else expected
@@ -151,7 +152,9 @@ def test_more_columns_and_rows_than_a_block_has() -> None:
 @pytest.mark.parametrize("parts", [2, 3, 7, 19])
 def test_threads_share_the_rows_of_a_panel(columns: int, parts: int) -> None:
     for rows, orders in ((50, ("km", "kn", "mn")), (129, ("mk", "nk", "mn"))):
-        check("mk,kn->mn", {"m": rows, "n": columns, "k": 20}, "float32", orders, accumulate=True, parts=parts)
+        for by_columns in (False, True):
+            extents = {"m": rows, "n": columns, "k": 20}
+            check("mk,kn->mn", extents, "float32", orders, accumulate=True, parts=parts, by_columns=by_columns)
 
 
 @pytest.mark.parametrize("known", ["", "m", "n", "k"])

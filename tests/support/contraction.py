@@ -164,12 +164,14 @@ def aligned(size: int) -> Array:
     return memory[start : start + size]
 
 
-def build(product: Product, epilogue: Epilogue | None = None, target: Target | None = None) -> Compiled:
+def build(
+    product: Product, epilogue: Epilogue | None = None, target: Target | None = None, *, by_columns: bool = False
+) -> Compiled:
     """The kernel of a product."""
     spec = specify(product)
     assert spec is not None
     module = Module(target or here())
-    kernel = contraction_kernel(module, spec, epilogue)
+    kernel = contraction_kernel(module, spec, epilogue, by_columns=by_columns)
     engine = compiled(module.text())
     scalar = ctypes.c_float if spec.dtype == "float32" else ctypes.c_double
     kinds: list[Any] = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 2
