@@ -26,6 +26,7 @@ from dataclasses import dataclass
 
 from covector.codegen.contraction_blocking import choose_blocking
 from covector.codegen.contraction_choice import choose
+from covector.codegen.contraction_filters import FilterLoops, find_filters
 from covector.codegen.contraction_frame import Epilogue, Frame, Place
 from covector.codegen.contraction_packed import PackedLoops
 from covector.codegen.contraction_spec import ContractionSpec, specify
@@ -80,6 +81,9 @@ def _writer(module: Module, name: str, spec: ContractionSpec, epilogue: Epilogue
     """What writes the loops that suit a contraction."""
     if is_worth_mirroring(spec, module.target):
         return SymmetricLoops(module, name, spec, epilogue)
+    filters = find_filters(spec, module.target)
+    if filters is not None:
+        return FilterLoops(module, name, filters, epilogue)
     found = find_stretches(spec, module.target)
     if found is not None and runs_along(spec, found, module.target, finishes=epilogue is not None):
         return StretchLoops(module, name, found, epilogue)

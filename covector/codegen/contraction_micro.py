@@ -15,6 +15,9 @@ from covector.codegen.module import Module
 from covector.codegen.target import Target
 from covector.codegen.types import BYTES, MEMORY, REGISTER, suffix_of, type_of
 
+TAP_BYTES = 16
+"""The size of an entry of the table of taps: what is added to the left operand, and to the right one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -40,15 +43,10 @@ def micro_kernel(module: Module, tile: Tile, *, taps: bool = False) -> str:
     Its parameters: the left operand, the bytes from row to row and from step to step; the right operand and the bytes
     from step to step; the number of steps; the target and the bytes from row to row; how many rows and lanes of the
     target there are; whether to add to it; the scale. With ``taps`` there are as many steps for each entry of a table:
-    offsets in bytes that are added to the operands, and for each vector the lanes that are inside the bounds.
+    offsets in bytes that are added to the operands.
     """
     name = f"contraction.tile.{suffix_of(tile.dtype, 1)}.{tile.rows}x{tile.vectors}{'.taps' if taps else ''}"
     return module.helper(name, lambda: _Micro(module, name, tile, taps).text())
-
-
-def tap_bytes(vectors: int) -> int:
-    """The size of an entry of the table of taps."""
-    return 16 + 8 * vectors
 
 
 class _Micro:
@@ -68,7 +66,7 @@ class _Micro:
     def text(self) -> str:
         self._fetch_target()
         zeros = ["zeroinitializer"] * (self.tile.rows * self.tile.vectors)
-        sums = self._over_taps(zeros) if self.taps else self._over_steps("%left", "%right", zeros, [])
+        sums = self._over_taps(zeros) if self.taps else self._over_steps("%left", "%right", zeros)
         self._store(sums)
         self.builder.emit("ret void")
         return self.builder.text()
@@ -102,8 +100,8 @@ class _Micro:
             self.builder.lines[place] += f"[ {value}, %{self.builder.block} ]"
 
     def _over_taps(self, zeros: list[str]) -> list[str]:
-        builder, size = self.builder, tap_bytes(self.tile.vectors)
-        builder.emit(f"%table_end_offset = mul nsw i64 %count, {size}")
+        builder = self.builder
+        builder.emit(f"%table_end_offset = mul nsw i64 %count, {TAP_BYTES}")
         builder.emit("%table_end = getelementptr i8, ptr %taps, i64 %table_end_offset")
         builder.jump("tap.head")
         builder.label("tap.head")
@@ -115,9 +113,8 @@ class _Micro:
         builder.label("tap.body")
         left = builder.pointer(f"getelementptr i8, ptr %left, i64 {self._entry(0)}")
         right = builder.pointer(f"getelementptr i8, ptr %right, i64 {self._entry(8)}")
-        masks = [self._mask(16 + 8 * vector) for vector in range(self.tile.vectors)]
-        following = self._over_steps(left, right, sums, masks)
-        builder.emit(f"%tap.next = getelementptr i8, ptr %tap, i64 {size}")
+        following = self._over_steps(left, right, sums)
+        builder.emit(f"%tap.next = getelementptr i8, ptr %tap, i64 {TAP_BYTES}")
         builder.lines[place] += f"[ %tap.next, %{builder.block} ]"
         self._close(places, following)
         builder.jump("tap.head")
@@ -128,13 +125,7 @@ class _Micro:
         address = self.builder.pointer(f"getelementptr i8, ptr %tap, i64 {offset}")
         return self.builder.instruction(f"load i64, ptr {address}", "int64").text
 
-    def _mask(self, offset: int) -> Value:
-        builder, name = self.builder, "%" + self.builder.fresh("bits")
-        address = builder.pointer(f"getelementptr i8, ptr %tap, i64 {offset}")
-        builder.emit(f"{name} = load i{self.width}, ptr {address}")
-        return builder.instruction(f"bitcast i{self.width} {name} to <{self.width} x i1>", "bool", self.width)
-
-    def _over_steps(self, left: str, right: str, sums: list[str], masks: list[Value]) -> list[str]:
+    def _over_steps(self, left: str, right: str, sums: list[str]) -> list[str]:
         builder, tile = self.builder, self.tile
         head, body, done = (builder.fresh(f"step.{part}") for part in ("head", "body", "done"))
         groups = [left]
@@ -152,7 +143,7 @@ class _Micro:
         more = builder.instruction(f"icmp slt i64 {counter}, %depth", "bool")
         builder.branch(more, body, done)
         builder.label(body)
-        rows = [self._load_right(pointers[-1], v, masks) for v in range(tile.vectors)]
+        rows = [load(builder, self._vector_at(pointers[-1], v), tile.dtype, self.width) for v in range(tile.vectors)]
         new = []
         for row in range(tile.rows):
             address = pointers[row // 4]
@@ -177,12 +168,6 @@ class _Micro:
         builder.lines[place:place] = phis
         builder.label(done)
         return changing
-
-    def _load_right(self, pointer: str, vector: int, masks: list[Value]) -> Value:
-        address = self._vector_at(pointer, vector)
-        if masks:
-            return load_masked(self.builder, address, masks[vector], self.tile.dtype)
-        return load(self.builder, address, self.tile.dtype, self.width)
 
     def _store(self, sums: list[str]) -> None:
         """Rows in order until there are no more; outside the lanes nothing is read or written."""

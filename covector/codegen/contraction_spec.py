@@ -59,6 +59,8 @@ class ContractionSpec:
     target: Affine
     left_bounds: tuple[Bound, ...]
     right_bounds: tuple[Bound, ...]
+    left_axes: tuple[Bound, ...]
+    right_axes: tuple[Bound, ...]
     swapped: bool
     accumulate: bool
     scaled: bool
@@ -81,6 +83,7 @@ class _Access:
 
     offset: Affine
     bounds: tuple[Bound, ...]
+    axes: tuple[Bound, ...]
 
     def stride(self, index: Index) -> Affine:
         found = self.offset.coefficient(index)
@@ -136,6 +139,8 @@ def specify(product: Product, kept: Mapping[Tensor, Sequence[int]] | None = None
         _at_zero(target.offset, indices),
         left.bounds,
         right.bounds,
+        left.axes,
+        right.axes,
         swapped,
         product.accumulate,
         product.scale is not None,
@@ -156,6 +161,28 @@ def _is_symmetric(product: Product, rows: Sequence[Group], columns: Sequence[Gro
     return places[0] == places[1]
 
 
+def mirrored(spec: ContractionSpec) -> ContractionSpec:
+    """The contraction with rows and columns exchanged."""
+
+    def turned(group: Group) -> Group:
+        return replace(group, left=group.right, right=group.left)
+
+    return replace(
+        spec,
+        outer=tuple(turned(group) for group in spec.outer),
+        rows=turned(spec.columns),
+        columns=turned(spec.rows),
+        inner=tuple(turned(group) for group in spec.inner),
+        left=spec.right,
+        right=spec.left,
+        left_bounds=spec.right_bounds,
+        right_bounds=spec.left_bounds,
+        left_axes=spec.right_axes,
+        right_axes=spec.left_axes,
+        swapped=not spec.swapped,
+    )
+
+
 def _access(read: Read, kept: Sequence[int] | None, indices: Sequence[Index]) -> _Access | None:
     """How a tensor is accessed, or None where a position is not affine in the indices."""
     axes = range(len(read.positions)) if kept is None else kept
@@ -170,8 +197,8 @@ def _access(read: Read, kept: Sequence[int] | None, indices: Sequence[Index]) ->
         stride = stride * read.tensor.shape[axis]
     if any(offset.coefficient(index) is None for index in indices):
         return None
-    bounds = [Bound(p, e) for p, e in zip(positions, read.tensor.shape, strict=True) if not within(p, e)]
-    return _Access(offset, tuple(bounds))
+    along = tuple(map(Bound, positions, read.tensor.shape))
+    return _Access(offset, tuple(bound for bound in along if not within(bound.position, bound.extent)), along)
 
 
 def _long(indices: Iterable[Index]) -> tuple[Index, ...]:

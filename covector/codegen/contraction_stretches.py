@@ -35,7 +35,7 @@ from covector.codegen.contraction_memory import SPREAD
 from covector.codegen.contraction_micro import Tile, registers
 from covector.codegen.contraction_operand import Bounds
 from covector.codegen.contraction_pack import address
-from covector.codegen.contraction_spec import ONE, ZERO, ContractionSpec, Group
+from covector.codegen.contraction_spec import ONE, ZERO, ContractionSpec, Group, mirrored
 from covector.codegen.module import Module
 from covector.codegen.target import Target
 from covector.codegen.types import BYTES
@@ -87,7 +87,7 @@ class Stretches:
 def find_stretches(spec: ContractionSpec, target: Target) -> Stretches | None:
     """The contraction in stretches, or None where it is none."""
     if spec.left_bounds and not spec.right_bounds:
-        spec = _mirrored(spec)
+        spec = mirrored(spec)
     bounded = {atom for bound in spec.right_bounds for atom in atoms(bound.position)}
     along = next((group for group in spec.inner if group.left is ONE and group.right in SPREADS), None)
     slow = [group for group in spec.inner if group is not along and group != NOTHING]
@@ -104,26 +104,6 @@ def find_stretches(spec: ContractionSpec, target: Target) -> Stretches | None:
     changed = replace(spec, outer=outer, columns=columns)
     found = Stretches(changed, along, tuple(slow[:-1]), stretch, taps, rows_of_masks.indices)
     return found if not spec.right_bounds or (target.scales and 0 < _table_bytes(found, target) <= TABLE) else None
-
-
-def _mirrored(spec: ContractionSpec) -> ContractionSpec:
-    """The contraction with rows and columns exchanged."""
-
-    def turned(group: Group) -> Group:
-        return replace(group, left=group.right, right=group.left)
-
-    return replace(
-        spec,
-        outer=tuple(turned(group) for group in spec.outer),
-        rows=turned(spec.columns),
-        columns=turned(spec.rows),
-        inner=tuple(turned(group) for group in spec.inner),
-        left=spec.right,
-        right=spec.left,
-        left_bounds=spec.right_bounds,
-        right_bounds=spec.left_bounds,
-        swapped=not spec.swapped,
-    )
 
 
 def _length(group: Group) -> int:

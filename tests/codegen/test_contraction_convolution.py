@@ -35,6 +35,15 @@ CASES = {
     "small": Convolution(height=4, width=4, into=8, out=20, images=5),
     "much padding": Convolution(padding=3),
     "large": Convolution(images=1, into=3, out=6, height=60, width=130),
+    "many channels": Convolution(into=37, out=11, height=9, width=7),
+    "many channels, stride": Convolution(into=16, out=21, stride=2, height=11, width=13),
+    "many channels, stride 3": Convolution(into=16, out=9, stride=3, filter=(5, 4), padding=2, height=20, width=23),
+    "many channels, dilation": Convolution(into=16, out=5, dilation=2, padding=3, height=12, width=9),
+    "many channels, groups": Convolution(into=16, out=6, groups=2),
+    "many channels, no padding": Convolution(into=32, out=9, padding=0, height=10, width=10),
+    "many channels, one axis": Convolution(into=16, out=8, filter=(1, 3), height=5, width=20),
+    "many lines": Convolution(images=1, into=40, out=9, height=70, width=45),
+    "one image": Convolution(images=1, into=16, out=16, height=14, width=14),
 }
 
 
@@ -67,7 +76,7 @@ def test_convolutions_and_their_adjoints(name: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("target", [Target(16), Target(32), Target(64)], ids=["128", "256", "512 without masks"])
-@pytest.mark.parametrize("name", ["plain", "stride", "groups", "five taps"])
+@pytest.mark.parametrize("name", ["plain", "stride", "groups", "five taps", "many channels", "many lines"])
 def test_processors_without_masks(name: str, target: Target) -> None:
     if target.vector_bytes > here().vector_bytes:
         pytest.skip("this processor has no such vectors")
