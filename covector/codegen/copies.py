@@ -25,7 +25,7 @@ def clear_copies(loop: Loop, build: Builder, memory: Memory) -> None:
     with build.when(Value(build, "%thread", "int64").differs(0)):
         for target in loop.shared:
             start = build.constant(neutral(operation_of(loop, target), target.dtype), target.dtype)
-            with _elements(build, memory, target) as (at, mask):
+            with elements(build, memory, target) as (at, mask):
                 memory.store(target, at, build.widen(start, mask.width), mask)
 
 
@@ -38,14 +38,14 @@ def combine_copies(loop: Loop, build: Builder, memory: Memory) -> None:
         with build.when(threads > 1), build.loop(build.constant(1, "int64"), threads) as thread:
             first = memory.address(layout.table.thread, layout.copies[target])
             base = build.pointer(f"getelementptr i8, ptr {first}, {size * thread}")
-            with _elements(build, memory, target) as (at, mask):
+            with elements(build, memory, target) as (at, mask):
                 old = memory.load(target, at, mask.width, mask)
                 new = memory.load_from(base, target, at, mask.width, mask)
                 memory.store(target, at, combine(build, old, new), mask)
 
 
 @contextmanager
-def _elements(build: Builder, memory: Memory, target: Compute) -> Iterator[tuple[Value, Value]]:
+def elements(build: Builder, memory: Memory, target: Compute) -> Iterator[tuple[Value, Value]]:
     """A part that runs for every vector of a tensor: where it begins, and which lanes there are."""
     size, width = extent_value(memory.layout.size(target), memory), max(build.module.target.lanes(target.dtype), 2)
     with build.when(size > 0), build.loop(build.constant(0, "int64"), size, width) as at:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from covector.codegen.blocks import place
 from covector.codegen.builder import Builder, Value
 from covector.codegen.copies import clear_copies, combine_copies
 from covector.codegen.layout import Layout, Word, tensors_of
@@ -110,6 +111,7 @@ def emit(plan: Plan, target: Target = PORTABLE, leave: Leave = OWN) -> Emitted:
     methods = Methods(module, plan, leave)
     parts = parts_of(plan, methods)
     layout = Layout(plan, (part.steps for part in parts), methods.scratch)
+    place(layout, (part.steps for part in parts))
     launches = tuple(_launches(module, layout, methods, parts))
     return Emitted(launches, module.helpers, layout, methods)
 

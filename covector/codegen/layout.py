@@ -80,13 +80,15 @@ class Layout:
     """Where the tensors of a plan are.
 
     To what the plan says it adds the registers that several functions use, which are kept behind the arena, the copies
-    of what threads accumulate together, and what contraction kernels need, which are behind each thread's memory.
+    of what threads accumulate together, what contraction kernels need, and blocks of long sums, which are behind each
+    thread's memory.
     """
 
     def __init__(self, plan: Plan, functions: Iterable[tuple[Step, ...]], scratch: int = 0) -> None:
         self.plan, self.table = plan, table_of(plan)
         self.frame: dict[Tensor, Affine] = {}
         self.copies: dict[Compute, Affine] = {}
+        self.blocks: dict[Compute, Affine] = {}
         self.arena, self.thread = _aligned(plan.arena), _aligned(plan.thread)
         self._roots: dict[Tensor, Root] = {}
         self._groups: dict[str, dict[int, int] | None] = {}
@@ -106,6 +108,12 @@ class Layout:
                 self.arena = self.arena + 64
         for tensor in sorted(shared, key=lambda tensor: tensor.name):
             self.copies[tensor] = self.thread
+            self.thread = _aligned(self.thread + self.size(tensor) * BYTES[tensor.dtype])
+
+    def reserve(self, tensor: Compute) -> None:
+        """Have room for a block of a total behind each thread's memory."""
+        if tensor not in self.blocks:
+            self.blocks[tensor] = self.thread
             self.thread = _aligned(self.thread + self.size(tensor) * BYTES[tensor.dtype])
 
     def storage(self, tensor: Tensor) -> Storage:

@@ -45,8 +45,11 @@ class Steps:
                 self.product(step)
             else:
                 self.expressions.strict = not step.target.is_derived
-                (self.assign if isinstance(step, Assign) else self.accumulate)(step)  # type: ignore[arg-type]
-                self.expressions.forget(step.target)
+                if isinstance(step, Assign):
+                    self.assign(step)
+                else:
+                    self.accumulate(step)
+                    self.expressions.forget(step.target)
 
     def along(self, product: Product, loop: Loop) -> None:
         """A product and the loop behind it, on the columns that are the thread's."""
@@ -69,12 +72,15 @@ class Steps:
             self.expressions.forget(step.target)
 
     def assign(self, step: Assign) -> None:
-        """``target[positions] = value``."""
+        """``target[positions] = value``, which is known from here on."""
         value = self.expressions.value_as(step.value, step.target.dtype)
         if self.layout.is_register(step.target):
             self.register(step.target).set(value)
-        else:
-            self.store(step, value)
+            self.expressions.forget(step.target)
+            return
+        self.store(step, value)
+        self.expressions.forget(step.target)
+        self.expressions.remember(step, value)
 
     def accumulate(self, step: Accumulate) -> None:
         """``target[positions] = operation(target[positions], value)``."""
@@ -162,10 +168,13 @@ class Steps:
             first, last = self.as_value(low), self.as_value(high)
             in_blocks = whole and blocks.is_long(loop, step) and loop.columns not in self.limits
             totals = blocks.summed(loop, self.layout) if in_blocks else ()
-            with self.in_blocks(totals, first, last, step) as (begin, end):
-                with self.builder.loop(begin, end, step) as index, self.expressions.scope(written):
-                    self.expressions.indices[loop.index] = index
-                    yield
+            with (
+                self.in_blocks(totals, first, last, step) as (begin, end),
+                self.builder.loop(begin, end, step) as index,
+                self.expressions.scope(written),
+            ):
+                self.expressions.indices[loop.index] = index
+                yield
             del self.expressions.indices[loop.index]
 
     @contextmanager
@@ -174,12 +183,12 @@ class Steps:
         placed = {target: self.places[target] for target in totals if target in self.places}
         own = [target for target in totals if target not in placed]
         registers = {target: self.register(target) for target in own if self.layout.is_register(target)}
-        kept = [target for target in own if target not in registers and blocks.fits_on_stack(target, self.layout)]
+        kept = [target for target in own if target in self.layout.blocks and target not in self.memory.elsewhere]
         if not (placed or registers or kept):
             yield low, high
             return
         places, before = self.places, self.expressions.registers
-        with blocks.blocks(self.builder, low, high, step) as block, blocks.on_stack(self.builder, self.memory, kept):
+        with blocks.blocks(self.builder, low, high, step) as block, blocks.beside(self.builder, self.memory, kept):
             with blocks.apart(self.builder, placed) as lanes, blocks.apart(self.builder, registers) as variables:
                 self.places, self.expressions.registers = places | lanes, before | variables
                 yield block

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from covector.codegen.builder import Builder, Value
 from covector.codegen.layout import NOTHING, Layout, Root, Word
@@ -19,6 +20,7 @@ class Memory:
     def __init__(self, builder: Builder, layout: Layout, roots: Iterable[Root]) -> None:
         self.builder, self.layout = builder, layout
         self.copied: set[Tensor] = set()
+        self.elsewhere: set[Tensor] = set()
         self.refuses = False
         """Whether something may set the error word."""
         self.scopes = self._scopes(tuple(dict.fromkeys(roots)))
@@ -67,6 +69,15 @@ class Memory:
         if tensor not in self._pointers:
             self._pointers[tensor] = self._pointer(tensor)
         return self._pointers[tensor]
+
+    @contextmanager
+    def moved(self, tensor: Tensor, address: str) -> Iterator[None]:
+        """A part in which a tensor is somewhere else."""
+        before, self._pointers[tensor] = self.pointer(tensor), address
+        self.elsewhere.add(tensor)
+        yield
+        self._pointers[tensor] = before
+        self.elsewhere.remove(tensor)
 
     def _pointer(self, tensor: Tensor) -> str:
         own = self._own_pointer(tensor)
