@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from covector.codegen.python_checks import arguments, comparisons, conversions
 from covector.codegen.python_parts import Layout, join, listed, load, place, same
-from covector.codegen.python_results import RETURNED, had_before, results
+from covector.codegen.python_results import RETURNED, nodes, results, tensors
 
 ENTRY = "covector_call"
 
@@ -33,6 +33,7 @@ FUNCTIONS = {
     "PyObject_Vectorcall": "ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)",
     "PyThreadState_Get": "ptr @PyThreadState_Get()",
     "PyThreadState_GetID": "i64 @PyThreadState_GetID(ptr)",
+    "PyType_GenericAlloc": "ptr @PyType_GenericAlloc(ptr, i64)",
     "PyTuple_New": "ptr @PyTuple_New(i64)",
     "PyTuple_SetItem": "i32 @PyTuple_SetItem(ptr, i64, ptr)",
     "PyTuple_Size": "i64 @PyTuple_Size(ptr)",
@@ -41,7 +42,7 @@ FUNCTIONS = {
 }
 """What the code calls of the interpreter."""
 
-OBJECTS = ("None", "True", "False", "float", "int", "ndarray", "Tensor", "lock", "acquire", "release", "slowly")
+OBJECTS = ("None", "True", "False", "float", "int", "ndarray", "Tensor", "Node", "lock", "acquire", "release", "slowly")
 """The objects that the code knows; ``lock``, with two of its methods, is held while programs run, and ``slowly`` is
 called with the callable and the arguments where a call is not like the one before."""
 
@@ -66,37 +67,15 @@ def python_call(layout: Layout) -> str:
             conversions(layout),
             comparisons(layout),
             arguments(layout),
-            had_before(layout),
+            nodes(layout),
+            tensors(layout),
             results(layout),
             RETURNED,
             _likeness(layout),
-            _RUN,
+            _attempt(layout),
             _call(layout),
         ]
     )
-
-
-_RUN = f"""
-define internal void @run(ptr %record) nounwind {{
- {load("function", "record", place("function"))}
- {load("program", "record", place("program"))}
- {load("short", "record", place("short"), "i64")}
- %brief = icmp ne i64 %short, 0
- br i1 %brief, label %keep, label %let
-keep:
- call void %function(ptr %program)
- ret void
-let:
- %acquired = call ptr @PyObject_CallNoArgs(ptr @python.acquire)
- call void @Py_DecRef(ptr %acquired)
- %state = call ptr @PyEval_SaveThread()
- call void %function(ptr %program)
- call void @PyEval_RestoreThread(ptr %state)
- %released = call ptr @PyObject_CallNoArgs(ptr @python.release)
- call void @Py_DecRef(ptr %released)
- ret void
-}}
-"""
 
 
 def _likeness(layout: Layout) -> str:
@@ -120,9 +99,6 @@ def _likeness(layout: Layout) -> str:
 define internal i1 @is_alike(ptr %record, ptr %given) nounwind {{
  {load("valid", "record", place("valid"), "i64")}
  {same("%valid", "1", kind="i64")}
- %owner.at = getelementptr i8, ptr @python.lock, i64 {layout.lock_owner}
- %owner = load i64, ptr %owner.at
- {same("%owner", "0", kind="i64")}
  %state = call ptr @PyThreadState_Get()
  %thread.now = call i64 @PyThreadState_GetID(ptr %state)
  {load("thread", "record", place("thread"), "i64")}
@@ -155,6 +131,78 @@ other:
  br label %look
 found:
  ret ptr %record
+}}
+"""
+
+
+DONE, DIFFERS, RAISED = range(3)
+"""What came of an attempt: the program has run; the call is not like the one before, or a position was outside the
+bounds, and nothing has changed; an exception."""
+
+
+def _attempt(layout: Layout) -> str:
+    """The program, if the call is like the one before.
+
+    A thread that waits for the lock may have it before it is seen as its owner, and does nothing until it has that of
+    the interpreter. So a short program, during which no other thread runs, needs no more than that nobody is the owner.
+    A longer one compares when it has the lock itself.
+    """
+    return f"""
+define internal i64 @computed(ptr %record, ptr %given, ptr %tensors, i1 %short) nounwind {{
+ %alike = call i1 @is_alike(ptr %record, ptr %given)
+ br i1 %alike, label %aim, label %differs
+aim:
+ {listed("results")}
+ %aimed = call i1 @results_aimed(ptr %results, i64 %results.length, ptr %tensors)
+ {load("function", "record", place("function"))}
+ {load("program", "record", place("program"))}
+ br i1 %short, label %keep, label %let
+keep:
+ call void %function(ptr %program)
+ br label %look
+let:
+ %state = call ptr @PyEval_SaveThread()
+ call void %function(ptr %program)
+ call void @PyEval_RestoreThread(ptr %state)
+ br label %look
+look:
+ {load("error", "record", place("error"))}
+ %refused = load i64, ptr %error
+ store i64 0, ptr %error
+ %right = icmp eq i64 %refused, 0
+ br i1 %right, label %done, label %differs
+done:
+ ret i64 {DONE}
+differs:
+ ret i64 {DIFFERS}
+}}
+
+define internal i64 @attempt(ptr %record, ptr %given, ptr %tensors) nounwind {{
+ %owner.at = getelementptr i8, ptr @python.lock, i64 {layout.lock_owner}
+ %owner = load i64, ptr %owner.at
+ %nobody = icmp eq i64 %owner, 0
+ br i1 %nobody, label %may, label %differs
+may:
+ {load("short", "record", place("short"), "i64")}
+ %brief = icmp ne i64 %short, 0
+ br i1 %brief, label %keep, label %hold
+keep:
+ %kept = call i64 @computed(ptr %record, ptr %given, ptr %tensors, i1 true)
+ ret i64 %kept
+hold:
+ %acquired = call ptr @PyObject_CallNoArgs(ptr @python.acquire)
+ %interrupted = icmp eq ptr %acquired, null
+ br i1 %interrupted, label %raised, label %held
+held:
+ call void @Py_DecRef(ptr %acquired)
+ %let = call i64 @computed(ptr %record, ptr %given, ptr %tensors, i1 false)
+ %released = call ptr @PyObject_CallNoArgs(ptr @python.release)
+ call void @Py_DecRef(ptr %released)
+ ret i64 %let
+differs:
+ ret i64 {DIFFERS}
+raised:
+ ret i64 {RAISED}
 }}
 """
 
@@ -205,16 +253,11 @@ prepare:
  %had = call i1 @results_had(ptr %results, i64 %results.length, ptr %tensors)
  br i1 %had, label %compare, label %raised
 compare:
- %alike = call i1 @is_alike(ptr %record, ptr %given)
- br i1 %alike, label %go, label %differs
-go:
- %aimed = call i1 @results_aimed(ptr %results, i64 %results.length, ptr %tensors)
- call void @run(ptr %record)
- {load("error", "record", place("error"))}
- %refused = load i64, ptr %error
- store i64 0, ptr %error
- %right = icmp eq i64 %refused, 0
- br i1 %right, label %finish, label %differs
+ %came = call i64 @attempt(ptr %record, ptr %given, ptr %tensors)
+ switch i64 %came, label %finish [
+  i64 {DIFFERS}, label %differs
+  i64 {RAISED}, label %raised
+ ]
 finish:
  %valued = call i1 @results_valued(ptr %results, i64 %results.length, ptr %tensors)
  br i1 %valued, label %return, label %raised

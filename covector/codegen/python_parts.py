@@ -9,8 +9,8 @@ HEAD = ("valid", "next", "thread", "here", "recording", "function", "program", "
 arguments, or 0; ``here`` and ``recording`` are what the thread has and whether it records gradients; a ``short``
 program keeps the lock of the interpreter; ``rebuild`` is given the tuple of results, and 0 where one is the only."""
 
-CANDIDATE = ("tensor", "tensor.count", "node", "node.count", "data", "data.count", "base", "base.count")
-"""A tensor that can be a result again where nobody holds it: its parts, and the references that each then has."""
+CANDIDATE = ("node", "node.count", "data", "data.count", "base", "base.count")
+"""A node that can be that of a result again where nobody holds it: the references that it and its array then have."""
 
 LISTS = {
     "guards": ("owner", "name", "value"),
@@ -19,7 +19,7 @@ LISTS = {
     "reads": ("tensor", "node", "flag"),
     "watched": ("thing", "count"),
     "arguments": ("kind", "flag", "target", "place", "code"),
-    "results": ("make", "target", "place", "code", "template", *CANDIDATE, *CANDIDATE),
+    "results": ("make", "fill", "made", "target", "place", "code", "template", *CANDIDATE, *CANDIDATE),
 }
 """The lists of a record, with the fields of an entry; after its other fields, a record has the address and the length
 of each.
@@ -27,7 +27,11 @@ of each.
 Attributes, and items of dictionaries, that must be what they were; items that are numbers, which go to a place; tensors
 that the function reads, with their nodes; what nobody else may hold; arguments, whose addresses go to a word of the
 table (0 for one that is not read), as does the place of one that is a number; results, of which those with a ``code``
-are numbers that are read from a place, and the addresses of others go to a word of the table."""
+are numbers that are read from a place, and the addresses of others go to a word of the table. The tensor of a result
+is a new one; its node is a candidate, or a new one like a template, with an array that ``fill`` gives (0 for a number).
+``made`` counts the new ones, and every `EACH` of them is one that ``make`` gives in Python: it is a candidate later."""
+
+EACH = 16
 
 CODES = {"float32": 1, "float64": 2, "int32": 3, "int64": 4, "bool": 5}
 """The dtypes of numbers; 0 stands for an array."""
@@ -46,9 +50,9 @@ class Layout:
     tensor_node: int
     tensor_flag: int
     tensor_grad: int
-    tensor_weakrefs: int
     node_kind: int
     node_data: int
+    node_address: int
     node_rest: tuple[int, ...]
     """The slots of a node that a result has like any other of its kind."""
     here_trace: int

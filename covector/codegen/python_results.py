@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from covector.codegen.python_parts import CANDIDATE, LISTS, Layout, each, field, join, listed, load, place, same
+from covector.codegen.python_parts import CANDIDATE, EACH, LISTS, Layout, each, field, join, listed, load, place, same
 
 
-def had_before(layout: Layout) -> str:
-    """Whether a tensor that was a result can be one again: it is as it was made, and nobody holds a part of it."""
-    parts = ("tensor", "node", "data", "base")
+def nodes(layout: Layout) -> str:
+    """Nodes for results: of those that were one, any that is as it was made and that nobody holds; or new ones."""
 
     def read(name: str, kind: str = "ptr") -> str:
         return load(name, "candidate", 8 * CANDIDATE.index(name), kind)
@@ -19,30 +18,57 @@ def had_before(layout: Layout) -> str:
             load(f"{part}.now", part, layout.count, "i32"),
             same(f"%{part}.now", f"%{part}.count", kind="i32"),
         )
-        for part in parts
+        for part in ("node", "data", "base")
     ]
-    state = [
-        (layout.tensor_node, "%node"),
-        (layout.tensor_grad, "@python.None"),
-        (layout.tensor_flag, "@python.False"),
-        (layout.tensor_weakrefs, "null"),
-    ]
-    own = [join(load(f"own{at}", "tensor", at), same(f"%own{at}", value)) for at, value in state]
-    rest = [
+    like = [
         join(load(f"has{at}", "node", at), load(f"new{at}", "template", at), same(f"%has{at}", f"%new{at}"))
         for at in layout.node_rest
     ]
+    copied = [
+        join(
+            load(f"word{at}", "template", at),
+            f"call void @Py_IncRef(ptr %word{at})",
+            f"%slot{at} = getelementptr i8, ptr %node, i64 {at}",
+            f"store ptr %word{at}, ptr %slot{at}",
+        )
+        for at in (*layout.node_rest, layout.node_data, layout.node_address)
+    ]
     return f"""
 define internal i1 @is_free(ptr %candidate, ptr %template) nounwind {{
- {join(*held, *own, *rest)}
+ {join(*held, *like)}
  ret i1 true
 no:
  ret i1 false
 }}
 
-define internal ptr @result(ptr %at) nounwind {{
+define internal ptr @new_node(ptr %at, ptr %template) nounwind {{
+ %node = call ptr @PyType_GenericAlloc(ptr @python.Node, i64 0)
+ %failed = icmp eq ptr %node, null
+ br i1 %failed, label %over, label %copy
+copy:
+ {join(*copied)}
+ {field("fill", "results")}
+ %number = icmp eq ptr %fill, null
+ br i1 %number, label %over, label %array
+array:
+ %values = call ptr @PyObject_CallNoArgs(ptr %fill)
+ %none = icmp eq ptr %values, null
+ br i1 %none, label %give.back, label %hold
+hold:
+ {load("before", "node", layout.node_data)}
+ store ptr %values, ptr %before.at
+ call void @Py_DecRef(ptr %before)
+ br label %over
+over:
+ ret ptr %node
+give.back:
+ call void @Py_DecRef(ptr %node)
+ ret ptr null
+}}
+
+define internal ptr @node(ptr %at) nounwind {{
  {field("template", "results")}
- %first = getelementptr i64, ptr %at, i64 {LISTS["results"].index("tensor")}
+ %first = getelementptr i64, ptr %at, i64 {LISTS["results"].index("node")}
  %first.free = call i1 @is_free(ptr %first, ptr %template)
  br i1 %first.free, label %found, label %other
 other:
@@ -51,13 +77,56 @@ other:
  br i1 %second.free, label %found, label %new
 found:
  %free = phi ptr [ %first, %0 ], [ %second, %other ]
- %tensor = load ptr, ptr %free
- call void @Py_IncRef(ptr %tensor)
- ret ptr %tensor
+ %known = load ptr, ptr %free
+ call void @Py_IncRef(ptr %known)
+ ret ptr %known
 new:
+ {field("made", "results", "i64")}
+ %made.next = add i64 %made, 1
+ store i64 %made.next, ptr %made.at
+ %turn = urem i64 %made, {EACH}
+ %kept = icmp eq i64 %turn, 0
+ br i1 %kept, label %keep, label %copy
+keep:
  {field("make", "results")}
- %made = call ptr @PyObject_CallNoArgs(ptr %make)
- ret ptr %made
+ %lasting = call ptr @PyObject_CallNoArgs(ptr %make)
+ ret ptr %lasting
+copy:
+ %copied = call ptr @new_node(ptr %at, ptr %template)
+ ret ptr %copied
+}}
+"""
+
+
+def tensors(layout: Layout) -> str:
+    """A new tensor for a result, which holds a node; none where there is no memory."""
+    own = [
+        join(
+            f"call void @Py_IncRef(ptr {value})",
+            f"%own{at} = getelementptr i8, ptr %tensor, i64 {at}",
+            f"store ptr {value}, ptr %own{at}",
+        )
+        for at, value in ((layout.tensor_grad, "@python.None"), (layout.tensor_flag, "@python.False"))
+    ]
+    return f"""
+define internal ptr @result(ptr %at) nounwind {{
+ %node = call ptr @node(ptr %at)
+ %failed = icmp eq ptr %node, null
+ br i1 %failed, label %none, label %found
+found:
+ %tensor = call ptr @PyType_GenericAlloc(ptr @python.Tensor, i64 0)
+ %full = icmp eq ptr %tensor, null
+ br i1 %full, label %give.back, label %fill
+fill:
+ {join(*own)}
+ %of.tensor = getelementptr i8, ptr %tensor, i64 {layout.tensor_node}
+ store ptr %node, ptr %of.tensor
+ ret ptr %tensor
+give.back:
+ call void @Py_DecRef(ptr %node)
+ ret ptr null
+none:
+ ret ptr null
 }}
 """
 

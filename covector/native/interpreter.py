@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import sysconfig
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from sys import getrefcount
 from threading import get_ident
 from typing import Any
@@ -91,8 +91,9 @@ def slots(kind: type, names: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def lock_owner(lock: Any) -> int:
-    """Where a lock that this thread holds has the thread that holds it, in bytes: 0 where nobody does."""
+def lock_owner(kind: Callable[[], Any]) -> int:
+    """Where locks of a kind have the thread that holds them, in bytes: 0 where nobody does."""
+    lock = kind()
     count = type(lock).__basicsize__ // 8
     free = _words(lock, count)
     with lock:

@@ -82,6 +82,7 @@ class Direct:
     """
 
     __slots__ = (
+        "_arrays",
         "_candidates",
         "_fills",
         "_items",
@@ -105,6 +106,7 @@ class Direct:
         self._turns = [0] * len(repeat.results)
         self._templates = [Node(None, (), 0, result.kind, 0) for result in repeat.results]
         self._makers = [partial(self._make, at) for at in range(len(repeat.results))]
+        self._arrays = [None if result.number is not None else partial(_array, result) for result in repeat.results]
         self._items, self._numbers = _settings(repeat)
         self._recent: tuple[Any, ...] = ()
         self._words = (ctypes.c_int64 * len(self._written(here, 0)))()
@@ -150,9 +152,17 @@ class Direct:
                 for at, (kind, flag) in enumerate(zip(self.kinds, flags, strict=True))
             ],
             "results": [
-                [id(make), *_target(result, table), id(template), *candidates[0], *candidates[1]]
-                for make, result, template, candidates in zip(
-                    self._makers, repeat.results, self._templates, self._candidates, strict=True
+                [
+                    id(make),
+                    id(array) if array else 0,
+                    0,
+                    *_target(result, table),
+                    id(template),
+                    *candidates[0],
+                    *candidates[1],
+                ]
+                for make, array, result, template, candidates in zip(
+                    self._makers, self._arrays, repeat.results, self._templates, self._candidates, strict=True
                 )
             ],
         }
@@ -175,8 +185,8 @@ class Direct:
             at += sum(map(len, entries))
         return words + [word for entries in lists.values() for entry in entries for word in entry]
 
-    def _make(self, at: int) -> Tensor:
-        """A new tensor for a result; where it is not large, it is one for later calls too."""
+    def _make(self, at: int) -> Node:
+        """A new node for a result; where that is not large, it is one for later calls too."""
         result = self._repeat.results[at]
         parts = _parts(result)
         if result.size <= KEPT:
@@ -184,27 +194,32 @@ class Direct:
             turn = self._turns[at] = 1 - self._turns[at]
             words = [word for part, count in zip(parts, counts, strict=True) for word in (id(part), count)]
             first = (self._words[place("results") // 8] - self.address) // 8 + at * len(LISTS["results"])
-            begin = first + LISTS["results"].index("tensor") + turn * len(CANDIDATE)
+            begin = first + LISTS["results"].index("node") + turn * len(CANDIDATE)
             before = self._parts[at][turn]  # it lives until the words are those of another
             self._candidates[at][turn] = words
             self._words[begin : begin + len(CANDIDATE)] = words  # type: ignore[assignment]
             self._parts[at][turn] = parts
             del before
-        tensor: Tensor = parts[0]
-        return tensor
+        node: Node = parts[0]
+        return node
 
 
 _STATE = "state"
 
 
 def _parts(result: Result) -> list[Any]:
-    """A new tensor for a result, its node, and the array and what that is a view of where it is no number."""
+    """A new node for a result, and the array and what that is a view of where it is no number."""
     node = Node(None, (), 0, result.kind, 0)
     if result.number is not None:
-        return [Tensor(node), node, node, node]
+        return [node, node, node]
     array, node.address = fresh(result.shape, result.dtype, result.size)
     node.data = array
-    return [Tensor(node), node, array, array if array.base is None else array.base]
+    return [node, array, array if array.base is None else array.base]
+
+
+def _array(result: Result) -> Any:
+    """A new array for a result."""
+    return fresh(result.shape, result.dtype, result.size)[0]
 
 
 def _target(result: Result, table: int) -> tuple[int, int, int]:
@@ -249,7 +264,7 @@ def _installed(callable_type: type, slowly: Any) -> str:
     try:
         text = python_call(_layout(callable_type))
         objects: dict[str, Any] = {"None": None, "True": True, "False": False, "float": float, "int": int}
-        objects |= {"ndarray": np.ndarray, "Tensor": Tensor, "slowly": slowly}
+        objects |= {"ndarray": np.ndarray, "Tensor": Tensor, "Node": Node, "slowly": slowly}
         objects |= {"lock": flush.LOCK, "acquire": flush.LOCK.acquire, "release": flush.LOCK.release}
         named = {symbol(name): thing for name, thing in objects.items()}
         method = interpreter.native_method(callable_type, "__call__", text, ENTRY, FUNCTIONS, named)
@@ -269,15 +284,15 @@ def _layout(callable_type: type) -> Layout:
         count=interpreter.COUNT,
         type=interpreter.TYPE,
         array_data=interpreter.ARRAY_DATA,
-        lock_owner=interpreter.lock_owner(flush.LOCK),
-        callable_record=interpreter.slots(callable_type, ("record",))["record"],
+        lock_owner=interpreter.lock_owner(type(flush.LOCK)),
+        callable_record=interpreter.slots(callable_type, ("_record",))["_record"],
         record_address=interpreter.slots(Direct, ("address",))["address"],
         tensor_node=tensor["_node"],
         tensor_flag=tensor["requires_grad_flag"],
         tensor_grad=tensor["_grad"],
-        tensor_weakrefs=Tensor.__weakrefoffset__,
         node_kind=node["kind"],
         node_data=node["data"],
+        node_address=node["address"],
         node_rest=tuple(at for name, at in node.items() if name not in ("data", "address")),
         here_trace=here["trace"],
         here_recording=here["grad_enabled"],

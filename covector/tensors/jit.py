@@ -58,12 +58,11 @@ def jit(function: Callable[..., Any]) -> Jitted:
 class Jitted:
     """A function that runs as one program; made by `jit`.
 
-    ``record`` is what native code looks at first, once there is something to look at: it is called in place of
-    `__call__` from the first repeated call on.
+    Native code is called in place of `__call__` from the first repeated call on; it looks at ``_record``.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "record")
-    record: Direct
+    __slots__ = ("__dict__", "__weakref__", "_record")
+    _record: Direct
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -90,19 +89,25 @@ class Jitted:
                     return result
         return self._call(here, arguments, keywords)
 
+    def __reduce__(self) -> Any:
+        return jit, (self.function,)  # a copy traces for itself
+
     def _be_direct(self, repeat: Repeat, here: Here, arguments: tuple[Any, ...]) -> None:
-        """Let native code make the next call that is like this one."""
-        known = repeat.direct
-        if known is None and not repeat.only_python and len(self._direct) < MOST_DIRECT:
-            known = repeat.direct = direct(repeat, here, arguments, Jitted, _in_python)
-            repeat.only_python = known is None
-        elif known is not None:
-            known.fill(here)
-        if known is not None:
-            self._direct = [known, *(other for other in self._direct if other is not known)]
-            for one, other in zip(self._direct, [*self._direct[1:], None], strict=True):
-                one.follow(other)
-            self.record = known
+        """Let native code make the next call that is like one that was just made."""
+        with flush.LOCK:
+            known = repeat.direct
+            if repeat.nodes is None:  # another thread has had another function called meanwhile
+                return
+            if known is None and not repeat.only_python and len(self._direct) < MOST_DIRECT:
+                known = repeat.direct = direct(repeat, here, arguments, Jitted, _in_python)
+                repeat.only_python = known is None
+            elif known is not None:
+                known.fill(here)
+            if known is not None:
+                self._direct = [known, *(other for other in self._direct if other is not known)]
+                for one, other in zip(self._direct, [*self._direct[1:], None], strict=True):
+                    one.follow(other)
+                self._record = known
 
     def _call(self, here: Here, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """A call that is not known to be like the one before."""
