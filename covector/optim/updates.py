@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from itertools import chain
 from operator import attrgetter
 from typing import Any
 
 from covector.optim.rule import Rule
 from covector.optim.settings import Group, Setting
-from covector.tensors.call import record
+from covector.tensors.call import Planned, note
+from covector.tensors.direct import FromItems
 from covector.tensors.dtypes import Kind, kind_of
-from covector.tensors.form import Entry
-from covector.tensors.node import STATE, renewed
+from covector.tensors.node import STATE, leaf, renewed
 from covector.tensors.picking import Pick, picking
 from covector.tensors.tensor import Tensor
 from covector.tensors.update import hold
@@ -27,16 +26,16 @@ _MOST = 64
 
 
 class Calls:
-    """The calls that update some parameters: of each the entry, and what picks the arguments.
+    """The calls that update some parameters and their states.
 
-    They are picked from the nodes of the parameters, of their gradients, of their states and of ``numbers``, in that
-    order. A number is given by its kind and its place among the settings.
+    Their arguments are picked from the nodes of the parameters, of their gradients, of their states and of ``numbers``,
+    in that order; a number is given by its kind and its place among the settings. ``targets`` picks what is updated.
     """
 
-    __slots__ = ("numbers", "updates")
+    __slots__ = ("numbers", "planned", "targets")
 
-    def __init__(self, numbers: Sequence[tuple[Kind, int]], updates: Sequence[tuple[Entry, Pick]]) -> None:
-        self.numbers, self.updates = numbers, updates
+    def __init__(self, numbers: Sequence[tuple[Kind, int]], planned: Sequence[Planned], targets: Pick) -> None:
+        self.numbers, self.planned, self.targets = numbers, planned, targets
 
 
 class Updates:
@@ -57,8 +56,8 @@ class Updates:
         """Give the parameters of a group that have a gradient, and their states, their new values."""
         parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
         own = [states[parameter] for parameter in parameters]
-        held = [*chain.from_iterable(map(_values_of, own))]
-        tensors = [*parameters, *[parameter.grad for parameter in parameters], *held]
+        gradients = [parameter.grad for parameter in parameters]
+        tensors = [*parameters, *gradients, *chain.from_iterable(map(_values_of, own))]
         trace = STATE.here.trace
         if trace is not None:
             trace.note(tensors)
@@ -71,13 +70,11 @@ class Updates:
                 self._known.clear()
             calls = self._known[key] = self._made(kinds, own, tuple(numbers), tuple(exact), tuple(flags.items()))
         settings = [*numbers.values(), *exact.values()]
-        nodes += [renewed(kind, partial(settings[at], group)) for kind, at in calls.numbers]
-        places = iter(held)
-        for parameter, (entry, pick) in zip(parameters, calls.updates, strict=True):
-            values = record(entry, pick(nodes), 0)
-            hold(parameter, values[0])
-            for value in values[1:]:
-                hold(next(places), value)
+        if trace is None:
+            nodes += [leaf(kind, settings[at](group)) for kind, at in calls.numbers]
+        else:
+            nodes += [renewed(kind, FromItems(settings[at], group)) for kind, at in calls.numbers]
+        hold(calls.targets(tensors), note(calls.planned, nodes))
 
     def _made(
         self,
@@ -94,13 +91,16 @@ class Updates:
         exact_at = len(kinds) + len(given)
         given += [(kind_of((), "float64"), len(numbers) + at) for at in range(len(exact))]
         whole = [*kinds, *[kind for kind, _ in given]]
-        updates = []
+        planned: list[Planned] = []
+        targets = []
         for number, state in enumerate(states):
             numbers_at = len(kinds) + dtypes.index(kinds[number].dtype) * len(numbers)
             places = [number, count + number, *range(state_at, state_at + len(state))]
             places += [*range(numbers_at, numbers_at + len(numbers)), *range(exact_at, len(whole))]
-            state_at += len(state)
             names = ("parameter", "gradient", *state, *numbers, *exact)
             entry = self._rule.entry([whole[place] for place in places], names, ("parameter", *state), flags)
-            updates.append((entry, picking(places)))
-        return Calls(given, updates)
+            pick = picking(places)
+            planned += [(entry, pick, output, kind) for output, kind in enumerate(entry.kinds)]
+            targets += [number, *range(state_at, state_at + len(state))]
+            state_at += len(state)
+        return Calls(given, planned, picking(targets))

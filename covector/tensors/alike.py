@@ -9,25 +9,24 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from sys import getrefcount
-from typing import Any
 
 from covector.tensors.launch import Launch, is_free
 from covector.tensors.node import Node
 from covector.tensors.numbering import Numbered
+from covector.tensors.pattern import Entries, Nodes, Pattern, entries_of
 from covector.tensors.picking import picking
 
 MOST = 512
 """Graphs that are known, by the entries of their calls; the one known for longest goes first."""
 
-Nodes = Sequence[Node]
 _HOME = 3  # references to a leaf that is given away, but for arguments: home, the leaves, and a variable
 
-_known: OrderedDict[tuple[Any, ...], Alike] = OrderedDict()
+_known: OrderedDict[Entries, Alike] = OrderedDict()
 
 
 def alike(calls: Nodes) -> Alike | None:
     """The graph met last that had calls of the same entries."""
-    return _known.get(tuple([node.entry for node in calls]))
+    return _known.get(entries_of(calls))
 
 
 def remember(graph: Numbered, outputs: Sequence[int], in_place: Sequence[tuple[int, int]], launch: Launch) -> None:
@@ -36,7 +35,7 @@ def remember(graph: Numbered, outputs: Sequence[int], in_place: Sequence[tuple[i
     One of which an output could not take the memory that it was meant to is not known: the next may.
     """
     if sum(graph.calls[output].home is not None for output in outputs) == len(in_place):
-        entries = tuple([node.entry for node in graph.calls])
+        entries = entries_of(graph.calls)
         _known[entries] = Alike(graph, outputs, in_place, launch)
         _known.move_to_end(entries)
         if len(_known) > MOST:
@@ -46,17 +45,15 @@ def remember(graph: Numbered, outputs: Sequence[int], in_place: Sequence[tuple[i
 class Alike:
     """What a graph is like that ``launch`` computes, and where in it inputs, outputs and what is taken are."""
 
+    __slots__ = ("_inputs", "_outputs", "_pattern", "_references", "_taken", "launch")
+
     def __init__(
         self, graph: Numbered, outputs: Sequence[int], in_place: Sequence[tuple[int, int]], launch: Launch
     ) -> None:
         calls, leaves = graph.calls, graph.leaves
-        places = [graph.numbers[argument] for node in calls for argument in node.args]
-        first = {place: at for at, place in reversed(list(enumerate(places)))}
         self.launch = launch
         self._references = graph.references
-        self._states = [state for node in calls for state in (node.output, node.mask, node.spent)]
-        self._leaves = picking([first[len(calls) + number] for number in range(len(leaves))])
-        self._arguments = picking(places)
+        self._pattern = Pattern(calls, graph.numbers, [node.spent for node in calls])
         self._inputs, self._outputs = picking(launch.compiled.linked.leaves), picking(outputs)
         self._taken = [
             (outputs[at], number - len(calls), graph.uses[leaves[number - len(calls)]] + 1) for at, number in in_place
@@ -67,17 +64,9 @@ class Alike:
         # The references are counted before anything here holds a node.
         if list(map(getrefcount, calls)) != self._references:
             return None
-        states: list[int] = []
-        used: list[Node] = []
-        for node in calls:
-            states += (node.output, node.mask, node.spent)
-            used += node.args
-        if states != self._states:
+        leaves = self._pattern.leaves(calls)
+        if leaves is None:
             return None
-        leaves = self._leaves(used)
-        if self._arguments((*calls, *leaves)) != tuple(used):
-            return None
-        del used
         taken = []
         for output, number, uses in self._taken:
             home: Node = leaves[number]

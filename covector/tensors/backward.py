@@ -5,7 +5,7 @@ Nothing is computed here. The adjoint of a call is a call, so gradients of gradi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from covector.tensors.call import record
 from covector.tensors.dtypes import NUMPY
 from covector.tensors.form import OUTPUT, SEED, Adjoint, resolve
 from covector.tensors.node import STATE, Node, leaf
+from covector.tensors.passes import Made, cotangents_of
 from covector.tensors.tensor import Tensor
 
 
@@ -35,23 +36,33 @@ def backward(tensor: Tensor, gradient: Tensor | None = None, retain_graph: bool 
             "element 0 of tensors does not require grad and does not have a grad_fn",
             hint="it was computed from nothing that requires a gradient, or under no_grad()",
         )
-    seed = _seed(tensor, gradient)
-    if not tensor._node.mask:
-        _gather(tensor._node, seed or _ones(tensor._node), create_graph)
-        return
-    found = Pass([tensor._node], [seed], create_graph).run()
-    for node, cotangent in found.items():
-        _gather(node, cotangent, create_graph)
+    seed, root = _seed(tensor, gradient), tensor._node
+    if not root.mask:
+        _gather([(root, seed or _ones(root))], create_graph)
+    elif seed is None and not create_graph and STATE.trace is None:
+        _gather(cotangents_of(root, _pass_from), False)
+    else:
+        _gather(Pass([root], [seed], create_graph).run().items(), create_graph)
 
 
-def _gather(node: Node, cotangent: Node, create_graph: bool) -> None:
-    """Add a cotangent to the gradient of the tensor that a node is."""
-    owner = node.owner() if node.owner is not None else None
-    if owner is None:
-        return
-    gradient = Tensor(cotangent, create_graph and cotangent.mask > 0)
-    before = owner._grad
-    owner.grad = gradient if before is None else before + gradient
+def _pass_from(root: Node) -> Made:
+    """The pass backward from a single number."""
+    made = Pass([root], [None], False)
+    return made.run(), made.cotangents
+
+
+def _gather(cotangents: Iterable[tuple[Node, Node]], create_graph: bool) -> None:
+    """Add cotangents to the gradients of the tensors that some nodes are."""
+    trace = STATE.here.trace
+    for node, cotangent in cotangents:
+        owner = node.owner() if node.owner is not None else None
+        if owner is None:
+            continue
+        gradient = Tensor(cotangent, create_graph and cotangent.mask > 0)
+        before = owner._grad
+        if trace is not None:
+            trace.note_grad(owner)
+        owner._grad = gradient if before is None else before + gradient
 
 
 def grad(

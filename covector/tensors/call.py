@@ -6,8 +6,7 @@ the form, checking shapes) happens when the operation meets operands of these ki
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,12 +17,12 @@ from covector.tensors import flush
 from covector.tensors.dtypes import Dtype, Kind, bool_, float32, int64, kind_of
 from covector.tensors.form import Entry, Params, resolve
 from covector.tensors.node import ENTRIES, STATE, Node, leaf
+from covector.tensors.picking import Pick
 
 if TYPE_CHECKING:
     from covector.tensors.tensor import Tensor
 
 _MOST_ENTRIES = 1 << 15
-_node_of, _kind_of = attrgetter("_node"), attrgetter("kind")
 
 
 def find(
@@ -94,26 +93,21 @@ def record(entry: Entry, args: tuple[Node, ...], mask: int) -> list[Node]:
     return nodes
 
 
-class Operation:
-    """An operation with its parameters, made once and called often: its entries are found by its identity."""
+Planned = tuple[Entry, Pick, int, Kind]
+"""An output of a call that is made again and again: what picks its arguments, its number and its kind."""
 
-    __slots__ = ("name", "params")
 
-    def __init__(self, name: str, params: Params = ()) -> None:
-        self.name, self.params = name, params
-
-    def __call__(self, operands: Sequence[Tensor]) -> list[Node]:
-        """The nodes of a call, one for each output."""
-        here = STATE.here
-        args = tuple(map(_node_of, operands))
-        key = (self, *map(_kind_of, args))
-        entry = here.entries.get(key)
-        if entry is None:
-            entry = find(key, self.name, args, operands, self.params)
-        mask = 0
-        if here.grad_enabled:
-            mask = sum(operand.requires_grad_flag << place for place, operand in enumerate(operands))
-        return record(entry, args, mask)
+def note(planned: Iterable[Planned], items: list[Node]) -> list[Node]:
+    """The nodes of calls of which no gradient is wanted; each is added to ``items``, from which arguments are picked."""
+    first = len(items)
+    for entry, pick, output, kind in planned:
+        items.append(Node(entry, pick(items), output, kind, 0))
+    nodes = items[first:]
+    pending = STATE.here.pending
+    pending += nodes
+    if len(pending) > flush.MOST_PENDING:
+        flush.flush()
+    return nodes
 
 
 def require_float(name: str, kind: Kind) -> None:

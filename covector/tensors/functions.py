@@ -12,7 +12,7 @@ from covector.errors import CovectorError, DtypeError
 from covector.ops import OPERATIONS, SCALARS
 from covector.tensors.call import require_float
 from covector.tensors.dtypes import Dtype, as_dtype
-from covector.tensors.tensor import Operand, Tensor, as_tensor, binary, call, unary
+from covector.tensors.tensor import Operand, Tensor, as_tensor, binary, call, called, unary
 
 Function = Callable[..., Any]
 Axis = int | Sequence[int] | None
@@ -68,7 +68,7 @@ def table_function(name: str) -> Function:
                 if not isinstance(operand, Tensor):
                     break
             else:
-                return call(name, *operands)
+                return called(name, operands)
         keywords = {_PYTORCH.get(given, given): value for given, value in keywords.items()}
         tensors = [*operands, *(keywords.pop(given) for given in operation.arguments if given in keywords)]
         for given in keywords:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from covector.tensors.call import find, number_node
 from covector.tensors.dtypes import Dtype, Kind, as_dtype, kind_of, nearest_dtype
 from covector.tensors.form import Entry, Params
 from covector.tensors.node import STATE, Here, Node, leaf
+
+_node_of, _kind_of = attrgetter("_node"), attrgetter("kind")
 
 Operand = Any
 """A tensor, a number of Python or NumPy, or an array of NumPy."""
@@ -233,28 +236,24 @@ class Tensor:
 
 def call(name: str, *operands: Tensor, params: Params = (), extents: tuple[int, ...] = ()) -> Tensor:
     """An operation on tensors that has one output."""
-    entry, args, mask = _entry(name, operands, params, extents)
-    return _recorded(STATE.here, entry, args, mask)
+    return called(name, operands, params, extents)
 
 
-def _entry(
-    name: str, operands: tuple[Tensor, ...], params: Params, extents: tuple[int, ...]
-) -> tuple[Entry, tuple[Node, ...], int]:
-    """The entry of a call, its arguments, and which of them a gradient is wanted of."""
-    args, mask, bit = [], 0, 1
-    key: list[Any] = [name, params, extents]
-    for operand in operands:
-        node = operand._node
-        args.append(node)
-        key.append(node.kind)
-        if operand.requires_grad_flag:
-            mask |= bit
-        bit <<= 1
-    whole = tuple(key)
-    entry = STATE.here.entries.get(whole)
+def called(name: str, operands: tuple[Tensor, ...], params: Params = (), extents: tuple[int, ...] = ()) -> Tensor:
+    """The same for operands that are in a tuple already."""
+    here = STATE.here
+    args = tuple(map(_node_of, operands))
+    key = (name, params, extents, *map(_kind_of, args))
+    entry = here.entries.get(key)
     if entry is None:
-        entry = find(whole, name, args, operands, params, extents)
-    return entry, tuple(args), mask
+        entry = find(key, name, args, operands, params, extents)
+    mask, bit = 0, 1
+    if here.grad_enabled:
+        for operand in operands:
+            if operand.requires_grad_flag:
+                mask |= bit
+            bit <<= 1
+    return _recorded(here, entry, args, mask)
 
 
 def unary(name: str, x: Tensor, params: Params = ()) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from covector.errors import DtypeError, GradientError, ShapeError
@@ -15,24 +15,26 @@ from covector.tensors.tensor import Tensor, as_tensor, call
 
 def assign(x: Tensor, value: Tensor) -> None:
     """Let a tensor hold the value of another of its shape and dtype, and its gradient if it is no leaf."""
-    hold(x, value._node)
+    hold((x,), (value._node,))
     if value.requires_grad_flag:
         x.requires_grad_flag = True
 
 
-def hold(x: Tensor, new: Node) -> None:
-    """Let a tensor hold a value of its kind, and no gradient of that."""
+def hold(tensors: Iterable[Tensor], values: Iterable[Node]) -> None:
+    """Let each tensor hold a value of its kind, and no gradient of that."""
     trace = STATE.here.trace
-    if trace is not None:
-        trace.note_update(x)
-    old = x._node
-    if new is old:
-        return
-    if old.owner is not None and old.owner() is x:
-        new.owner = old.owner
-    if new.entry is not None and new.home is None:
-        new.home = old if old.data is not None else old.home
-    x._node = new
+    for x, new in zip(tensors, values, strict=True):
+        if trace is not None:
+            trace.note_update(x)
+        old = x._node
+        if new is old:
+            continue
+        owner = old.owner
+        if owner is not None and owner() is x:
+            new.owner = owner
+        if new.entry is not None and new.home is None:
+            new.home = old if old.data is not None else old.home
+        x._node = new
 
 
 def _refuse_leaf(x: Tensor) -> None:

@@ -81,12 +81,12 @@ def cross_entropy(
     """
     if not 0 <= label_smoothing <= 1:
         raise CovectorError(f"cross_entropy with label_smoothing {label_smoothing}", hint="between 0 and 1")
-    scores = _classes_last(input)
     if target.dtype in ("float32", "float64"):
-        return _soft_cross_entropy(scores, target, weight, reduction, label_smoothing)
+        return _soft_cross_entropy(_classes_last(input), target, weight, reduction, label_smoothing)
     _check_classes("cross_entropy", input, target)
-    if input.ndim == 2 and weight is None and reduction == "mean" and not label_smoothing:
+    if weight is None and reduction == "mean" and not label_smoothing and input.ndim == 2:
         return cross_entropy_of_classes(input, target, ignore_index)
+    scores = _classes_last(input)
     logp = ops.log_softmax(scores)
     if not label_smoothing:
         return _picked("cross_entropy", logp, target, weight, ignore_index, reduction)
@@ -184,8 +184,9 @@ def _classes_last(input: Tensor) -> Tensor:
 
 
 def _check_classes(name: str, input: Tensor, target: Tensor) -> None:
-    expected = (*input.shape[:1], *input.shape[2:]) if input.ndim > 1 else ()
-    if tuple(target.shape) != expected:
+    shape = input.shape
+    expected = (*shape[:1], *shape[2:]) if len(shape) > 1 else ()
+    if target.shape != expected:
         message = f"{name}: the input has the shape {tuple(input.shape)}, and the target {tuple(target.shape)}"
         raise ShapeError(message, hint=f"the target are classes, integers of the shape {expected}")
 
