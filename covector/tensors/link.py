@@ -38,6 +38,15 @@ class Graph:
         """Every extent of the leaves and every size of the forms, in order."""
         return tuple(size for item in self.items for size in (item.shape if isinstance(item, Kind) else _own(item)))
 
+    def inner_axes(self) -> list[int]:
+        """Where in the sizes those of all axes of leaves but the first are."""
+        places, at = list[int](), 0
+        for item in self.items:
+            sizes = item.shape if isinstance(item, Kind) else _own(item)
+            places += range(at + 1, at + len(sizes)) if isinstance(item, Kind) else ()
+            at += len(sizes)
+        return places
+
     def structure(self) -> tuple[object, ...]:
         """What stays the same when sizes change."""
         parts: list[object] = []

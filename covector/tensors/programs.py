@@ -1,7 +1,9 @@
 """Programs by structure: a graph is linked and compiled once, and once more when its sizes change.
 
-The second size of a structure makes the extents that differ arguments of the program; where that cannot be linked,
-each size has a program of its own, of which a bounded number is kept.
+The second size of a batch, that is of first axes, makes the extents that differ arguments of the program. What else
+differs, such as channels and widths, stays part of the program for the first sizes, since code that knows them is
+quicker; after a few it becomes arguments too. Where that cannot be linked, each size has a program of its own, of which
+a bounded number is kept.
 """
 
 from __future__ import annotations
@@ -22,6 +24,10 @@ MOST_PROGRAMS = 512
 
 MOST_SIZES = 8
 """Programs of one structure that are kept."""
+
+
+OWN_SIZES = 3
+"""Programs of one structure after which any size that differs is an argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +100,28 @@ def compiled(graph: Graph) -> Compiled:
 
 def _another(graph: Graph, sizes: tuple[int, ...], structure: _Structure) -> _Program:
     """A program for sizes that no program of the structure is for."""
-    if structure.programs and structure.links_with_symbols:
-        groups = _groups(structure.programs[-1], sizes)
+    known = _alike(graph, sizes, structure.programs) if structure.links_with_symbols else None
+    if known is not None:
+        groups = _groups(known, sizes)
         extents = [as_affine(size) for size in sizes]
         for number, group in enumerate(groups):
             for position in group:
                 extents[position] = as_affine(Symbol(f"N{number}"))
         try:
-            samples = [_values(groups, known) for known in (structure.programs[-1].sizes, sizes)]
+            samples = [_values(groups, values) for values in (known.sizes, sizes)]
             return _made(graph, extents, sizes, groups, samples)
         except LinkError:
             structure.links_with_symbols = False
     return _made(graph, [as_affine(size) for size in sizes], sizes, ())
+
+
+def _alike(graph: Graph, sizes: Sequence[int], programs: Sequence[_Program]) -> _Program | None:
+    """The program whose sizes are to become arguments where others differ; None where these have one of their own."""
+    inner = graph.inner_axes()
+    for program in reversed(programs):
+        if all(program.sizes[position] == sizes[position] for position in inner):
+            return program
+    return programs[-1] if len(programs) >= OWN_SIZES else None
 
 
 def _groups(known: _Program, sizes: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:

@@ -100,6 +100,21 @@ def test_a_second_size_makes_the_extent_an_argument() -> None:
     assert compiled() - first <= 2
 
 
+def test_widths_stay_numbers_for_the_first_sizes() -> None:
+    """Code that knows its widths is quicker; a bounded number of programs knows them."""
+
+    def run(batch: int, width: int) -> int:
+        before = compiled()
+        x, weight = random_array((batch, width), seed=batch), random_array((6, width), seed=width)
+        y = cv.linear(cv.tensor(x), cv.tensor(weight)).tanh()
+        assert np.allclose(y.numpy(), np.tanh(x @ weight.T))
+        return compiled() - before
+
+    assert [run(5, width) for width in (3, 4, 7)] == [1, 1, 1]
+    assert run(5, 8) == 1, "the fourth width makes it an argument"
+    assert [run(5, width) for width in (9, 11, 3, 4, 7)] == [0] * 5, "no other one compiles"
+
+
 def test_slices_that_move_do_not_compile_again() -> None:
     x = cv.tensor(random_array((100, 3)), requires_grad=True)
     before = compiled()
