@@ -44,9 +44,9 @@ def _adds(step: Assign | Accumulate | Product) -> bool:
 
 
 def is_long(loop: Loop, step: int) -> bool:
-    """Whether so many iterations at once are, or may be, more than one block."""
+    """Whether so many iterations at once are, or may be, more than two blocks."""
     extent = loop.index.extent
-    return not extent.is_constant or extent.constant > BLOCK * step
+    return not extent.is_constant or extent.constant > 2 * BLOCK * step
 
 
 def place(layout: Layout, functions: Iterable[tuple[Step, ...]]) -> None:

@@ -101,7 +101,9 @@ def scanned(statement: Compute) -> Scan | None:
             place = statement.indices.index(index)
             own, after = statement.indices[:place], statement.indices[place + 1 :]
             part = Reduce("sum", (summed,), mul(*others))
-            cast = statement.cast or ("" if dtype(part) == statement.dtype else statement.dtype)
+            # A running sum keeps every total that it goes through, so that all of them get its rounding errors.
+            wide = "float64" if statement.dtype == "float32" else statement.dtype
+            cast = "" if dtype(part) == wide else wide
             total = Compute(f"{statement.name}.total", (*own, *after), part, cast)
             positions = tuple(map(as_affine, statement.indices))
             return Scan(statement, positions, own, index, after, total, value, *found)
