@@ -12,11 +12,18 @@ COLOURS = {
     "covector jit": "#c2410c",
     "covector jit, any batch": "#7c2d12",
     "covector": "#fb923c",
+    "covector dense": "#fdba74",
     "PyTorch": "#6d28d9",
     "torch.compile": "#a78bfa",
     "jax.jit": "#0369a1",
     "NumPy": "#64748b",
 }
+
+UNITS = {"s": (1e6, "µs"), "B": (1e-6, "MB")}
+"""By what figures of growth are multiplied, and what they are then."""
+
+MOST_BESIDE = 3
+"""Curves beside each other."""
 
 
 def draw(results: Sequence[Result], path: Path) -> None:
@@ -33,7 +40,8 @@ def draw(results: Sequence[Result], path: Path) -> None:
     for result in results:
         if result.row.point is not None:
             curves.setdefault(result.row.point[0], []).append(result)
-    heights = [height for height, wanted in ((1.3 + 0.3 * len(raced), raced), (4.5, curves)) if wanted]
+    lines = -(-len(curves) // MOST_BESIDE)
+    heights = [height for height, wanted in ((1.3 + 0.3 * len(raced), raced), (0.8 + 3.7 * lines, curves)) if wanted]
     if not heights:
         raise SystemExit("--plot: none of these rows has anything to draw")
     figure = plt.figure(figsize=(12, sum(heights)), layout="constrained")
@@ -42,8 +50,12 @@ def draw(results: Sequence[Result], path: Path) -> None:
         _race(next(parts), raced)
     if curves:
         part = next(parts)
-        for axis, (name, found) in zip(part.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True):
+        wide = -(-len(curves) // lines)
+        axes = part.subplots(lines, wide, squeeze=False).ravel()
+        for axis, (name, found) in zip(axes, curves.items(), strict=False):
             _growth(axis, name, found)
+        for axis in axes[len(curves) :]:
+            axis.remove()
         _legend(part)
     figure.savefig(path, dpi=150)
     plt.close(figure)
@@ -87,18 +99,19 @@ def _race(part: Any, results: Sequence[Result]) -> None:
 
 def _growth(axis: Any, name: str, results: Sequence[Result]) -> None:
     """A curve for each contender, and the limit."""
+    scale, unit = UNITS[results[0].row.unit]
     for contender, colour in COLOURS.items():
         points = [
-            (result.row.point[1], result.measured[contender].median * 1e6)
+            (result.row.point[1], result.measured[contender].median * scale)
             for result in results
             if result.row.point and contender in result.measured
         ]
         if points:
             axis.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=3.5, label=contender)
-    limits = [(result.row.point[1], result.limit * 1e6) for result in results if result.row.point and result.limit]
+    limits = [(result.row.point[1], result.limit * scale) for result in results if result.row.point and result.limit]
     if limits:
         axis.plot(*zip(*limits, strict=True), color="#334155", linestyle=":", label="limit")
-    axis.set(xscale="log", yscale="log", xlabel=name, ylabel="µs a step")
+    axis.set(xscale="log", yscale="log", xlabel=name, ylabel=unit)
     axis.set_xticks([result.row.point[1] for result in results if result.row.point])
     axis.get_xaxis().set_major_formatter("{x:g}")
     axis.minorticks_off()

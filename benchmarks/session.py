@@ -17,6 +17,7 @@ from benchmarks.families import (
     derivations,
     elementwise,
     growth,
+    hessian_growth,
     hessians,
     operations,
     processes,
@@ -30,7 +31,7 @@ from benchmarks.record import Result, Row
 from benchmarks.report import block, data, markdown
 from benchmarks.threads import chosen, pin
 
-FAMILIES = (steps, elementwise, convolution, hessians, operations, processes, derivations, growth)
+FAMILIES = (steps, elementwise, convolution, hessians, hessian_growth, operations, processes, derivations, growth)
 LIBRARIES = ("numpy", "torch", "jax", "llvmlite", "scipy-openblas64")
 
 

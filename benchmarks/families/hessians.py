@@ -17,14 +17,11 @@ import numpy as np
 import covector as cv
 from benchmarks import peers
 from benchmarks.measure import Effort, timed
-from benchmarks.record import JAX, TORCH, Bar, Contender, Row
+from benchmarks.record import EAGER, JAX, TORCH, Bar, Contender, Row
 
 DENSE = "covector dense"
-COMPRESSED = "covector"
+COMPRESSED = EAGER
 LAYERS, WIDTH = 10, 24
-SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
-LARGEST_DENSE = 1_000
-"""Parameters of the largest Hessian of which the peers make a dense array on a curve."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +191,7 @@ PROBLEMS = (
 
 
 def rows(effort: Effort) -> list[Row]:
-    """A row for each problem, then the curves."""
+    """A row for each problem."""
     found = []
     for problem in PROBLEMS:
         makers = {COMPRESSED: compressed, DENSE: dense, TORCH: torch, JAX: jax}
@@ -208,46 +205,7 @@ def rows(effort: Effort) -> list[Row]:
                 rounds=9,
             )
         )
-    return found + curves(effort)
-
-
-def curves(effort: Effort) -> list[Row]:
-    """How time grows with the number of parameters: a diagonal, a Kronecker product, a diagonal and low rank."""
-    found = []
-    for name, make in CURVES.items():
-        for size in SIZES:
-            problem = make(size)
-            makers = {COMPRESSED: compressed}
-            if size <= LARGEST_DENSE:
-                makers |= {DENSE: dense, TORCH: torch, JAX: jax}
-            contenders = {who: partial(maker, problem, effort) for who, maker in makers.items()}
-            title = f"Hessian of {problem.title}"
-            found.append(Row(f"hessian-{name}-{size}", title, contenders, rounds=5, point=(name, size)))
     return found
-
-
-def separable(size: int) -> Problem:
-    """A loss of each parameter by itself: a diagonal."""
-    source, shapes = "f = sum[i](log(1 + x[i]**2))", {"x": (size,)}
-    function = lambda library, x: library.log(1 + x**2).sum()  # noqa: E731
-    return Problem("separable", f"Σ log(1 + x²), {size}", source, function, np.zeros, shapes, 0, 0)
-
-
-def kronecker(size: int) -> Problem:
-    """A factorisation with ten columns: identity ⊗ VᵀV."""
-    shapes = {"U": (size // 10, 10), "T": (size // 10, 50), "V": (50, 10)}
-    source = "f = sum[i,j]((T[i,j] - sum[k](U[i,k]*V[j,k]))**2)"
-    return Problem("kronecker", f"‖T - UVᵀ‖², {size}", source, factorisation, np.zeros, shapes, 0, 0)
-
-
-def low_rank(size: int) -> Problem:
-    """A regularised logarithm of a sum of exponentials: a diagonal and rank one."""
-    source, shapes = "f = log(sum[i](exp(x[i]))) + sum[i](x[i]**2)", {"x": (size,)}
-    function = lambda library, x: library.log(library.exp(x).sum()) + (x**2).sum()  # noqa: E731
-    return Problem("low rank", f"log Σ exp + ‖x‖², {size}", source, function, np.zeros, shapes, 0, 0)
-
-
-CURVES = {"diagonal": separable, "kronecker": kronecker, "lowrank": low_rank}
 
 
 def compressed(problem: Problem, effort: Effort) -> Contender:

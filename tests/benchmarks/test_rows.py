@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.families import convolution, elementwise, forms, steps
+from benchmarks.families import convolution, elementwise, forms, hessian_growth, hessians, steps
 from benchmarks.families.models import RATE, Model
 from benchmarks.measure import QUICK, Effort, disagreement
 from benchmarks.record import EAGER, JIT, NUMPY, Contender, Row, Unavailable
@@ -34,13 +34,20 @@ def test_every_bar_of_the_design_has_its_row() -> None:
     assert all(factors[f"conv2d-{channels}"] == {1.0} for channels in (16, 32, 64))
     assert factors["first-call"] == {1.0, 10.0}
     under = {name: bar.under for name, row in ROWS.items() for bar in row.bars if bar.under is not None}
+    large = {name: under.pop(name) for name in list(under) if name.startswith("hessian-large")}
     assert under == {"import": 0.150, "operation-noted": 1e-6, "derive-linear": 0.020, "derive-attention": 0.300}
+    assert {ROWS[name].unit: limit for name, limit in large.items()} == {"s": 1.0, "B": 2.0**30}
+    assert factors["hessian-factorisation"] == {500, 1000}
+    assert [factors[f"hessian-{name}"] for name in ("logistic", "exponentials", "network")] == [{2}, {1.5}, {2}]
 
 
 def test_growth_has_its_points() -> None:
     points = {row.point for row in ROWS.values() if row.point is not None}
     assert {place for axis, place in points if axis == "batch"} >= {1, 4096}
     assert {place for axis, place in points if axis == "width"} >= {16, 4096}
+    for name in ("diagonal", "kronecker", "lowrank"):
+        for axis in (name, f"{name}, memory"):
+            assert {place for found, place in points if found == axis} >= {100, 1_000_000}
 
 
 def test_names_are_unique() -> None:
@@ -74,6 +81,17 @@ def test_an_operation_is_right(name: str, form: forms.Form) -> None:
 def test_a_convolution_is_right(name: str) -> None:
     case = convolution.Convolution(2)
     assert agrees(getattr(convolution, name), case, case.expected()) is None
+
+
+@pytest.mark.parametrize("problem", hessians.PROBLEMS, ids=lambda problem: problem.name)
+@pytest.mark.parametrize("name", ["compressed", "dense"])
+def test_a_hessian_is_right(name: str, problem: hessians.Problem) -> None:
+    assert agrees(getattr(hessians, name), problem, problem.expected()) is None
+
+
+def test_memory_of_a_hessian_in_a_process_of_its_own() -> None:
+    contender = hessian_growth.added(hessian_growth.DENSE, "lowrank-1000")
+    assert 4e6 < contender.sample() < 4e7
 
 
 def test_the_reference_of_a_step_is_its_gradient() -> None:
