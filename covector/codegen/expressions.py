@@ -43,6 +43,7 @@ from covector.ir.bounds import nonnegative, within
 from covector.ir.element import dtype
 from covector.ir.node import Node, cached
 from covector.ops import SCALARS
+from covector.schedule.plan import Assign
 
 FLAGS = "contract"
 """What arithmetic may do that IEEE arithmetic does not: a product and a sum may be rounded once."""
@@ -297,6 +298,11 @@ class Expressions:
     def forget(self, written: Tensor) -> None:
         """A tensor has other values from here on."""
         self.known.forget(written)
+
+    def remember(self, step: Assign, value: Value) -> None:
+        """What a step has just written inside the bounds need not be read again."""
+        if all(map(is_within, step.positions, step.target.shape)):
+            self.known.add((Read(step.target, step.positions), ()), value)
 
 
 def _all(first: Value | None, second: Value | None) -> Value | None:
