@@ -243,16 +243,15 @@ def _settings(repeat: Repeat) -> tuple[list[tuple[Any, str]], list[tuple[Any, st
     return list(items.values()), numbers
 
 
-def direct(repeat: Repeat, here: Here, arguments: Sequence[Tensor], callable_type: type, slowly: Any) -> Direct | None:
-    """The record of a repeat that was just called; None where native code cannot do what it does."""
-    if (
-        not repeat.private
-        or len(repeat.results) > MOST_RESULTS
-        or not all(isinstance(source, FromItems) for _, _, source, *_ in repeat.drawn)
-        or _installed(callable_type, slowly)
-    ):
-        return None
-    return Direct(repeat, here, arguments)
+def direct(repeat: Repeat, here: Here, arguments: Sequence[Tensor], callable_type: type, slowly: Any) -> Direct | str:
+    """The record of a repeat that was just called, or why native code cannot do what it does."""
+    if not repeat.private:
+        return "the program needs much memory to compute in"
+    if len(repeat.results) > MOST_RESULTS:
+        return f"there are more than {MOST_RESULTS} results"
+    if not all(isinstance(source, FromItems) for _, _, source, *_ in repeat.drawn):
+        return "random draws or numbers that a function of Python gives are asked for in each call"
+    return _installed(callable_type, slowly) or Direct(repeat, here, arguments)
 
 
 @cache

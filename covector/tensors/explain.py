@@ -100,6 +100,8 @@ def explain(what: Tensor | Jitted) -> None:
     """
     for found in reports(what):
         print(found)
+    if isinstance(what, Jitted):
+        print(f"calls like the one before are made by {what.made_by}")
     print(f"programs compiled in this process: {programs.compiled_count}")
 
 

@@ -89,6 +89,14 @@ class Jitted:
                     return result
         return self._call(here, arguments, keywords)
 
+    @property
+    def made_by(self) -> str:
+        """What makes calls that are like the one before."""
+        if self._direct:
+            return "native code"
+        repeats = [traced.repeat for traces in self.traces.values() for traced in traces if traced.repeat is not None]
+        return next((f"Python: {repeat.only_python}" for repeat in repeats if repeat.only_python), "Python so far")
+
     def __reduce__(self) -> Any:
         return jit, (self.function,)  # a copy traces for itself
 
@@ -99,8 +107,11 @@ class Jitted:
             if repeat.nodes is None:  # another thread has had another function called meanwhile
                 return
             if known is None and not repeat.only_python and len(self._direct) < MOST_DIRECT:
-                known = repeat.direct = direct(repeat, here, arguments, Jitted, _in_python)
-                repeat.only_python = known is None
+                found = direct(repeat, here, arguments, Jitted, _in_python)
+                if isinstance(found, str):
+                    repeat.only_python = found
+                else:
+                    known = repeat.direct = found
             elif known is not None:
                 known.fill(here)
             if known is not None:

@@ -111,7 +111,8 @@ class Repeat:
         self.alone: list[int] = []
         """The references that what is watched has where nobody else holds it, and this trace is not called."""
         self.direct: Direct | None = None
-        self.only_python = False
+        self.only_python = ""
+        """Why native code cannot make such calls."""
         self._busy = False
 
     def renew(self, addresses: list[Any], nodes: list[Node], watched: list[Any], counts: list[int]) -> None:

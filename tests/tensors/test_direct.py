@@ -267,3 +267,16 @@ def test_positions_outside_the_bounds() -> None:
         with pytest.raises(BoundsError, match="5"):
             pick(cv.tensor([0, 5]))
         assert pick(cv.tensor([0, 1])).tolist() == [[1], [2]]
+
+
+def test_explain_says_what_makes_calls(capsys: pytest.CaptureFixture[str]) -> None:
+    def explained(function: Any) -> str:
+        cv.explain(function)
+        return capsys.readouterr().out
+
+    once = cv.jit(lambda x: x * 2)
+    once(cv.ones(2))
+    assert "made by Python so far" in explained(once)
+    assert "made by native code" in explained(ready(lambda x: x * 2, cv.ones(2)))
+    noise = ready(lambda x: x + cv.random.normal((2,)), cv.ones(2))
+    assert "made by Python: random draws" in explained(noise)
