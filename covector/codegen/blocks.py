@@ -78,17 +78,22 @@ def apart(build: Builder, variables: Mapping[Compute, Variable]) -> Iterator[dic
 
 
 @contextmanager
-def beside(build: Builder, memory: Memory, targets: Sequence[Compute]) -> Iterator[None]:
-    """A part in which totals in memory are in their blocks; these begin at zero, and are added to them."""
+def beside(
+    build: Builder, memory: Memory, targets: Sequence[Compute], within: tuple[Value, Value] | None
+) -> Iterator[None]:
+    """A part in which totals in memory are in their blocks; these begin at zero, and are added to them.
+
+    Only what is ``within`` a range of their elements is touched, where one is given.
+    """
     addresses = {target: memory.thread_pointer(memory.layout.blocks[target]) for target in targets}
     with ExitStack() as stack:
         for target, address in addresses.items():
             stack.enter_context(memory.moved(target, address))
-            with elements(build, memory, target) as (at, mask):
+            with elements(build, memory, target, within) as (at, mask):
                 memory.store(target, at, build.constant(0, target.dtype, mask.width), mask)
         yield
     for target, address in addresses.items():
-        with elements(build, memory, target) as (at, mask):
+        with elements(build, memory, target, within) as (at, mask):
             old = memory.load(target, at, mask.width, mask)
             new = memory.load_from(address, target, at, mask.width, mask)
             memory.store(target, at, old + new, mask)

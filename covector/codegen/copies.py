@@ -45,8 +45,13 @@ def combine_copies(loop: Loop, build: Builder, memory: Memory) -> None:
 
 
 @contextmanager
-def elements(build: Builder, memory: Memory, target: Compute) -> Iterator[tuple[Value, Value]]:
-    """A part that runs for every vector of a tensor: where it begins, and which lanes there are."""
-    size, width = extent_value(memory.layout.size(target), memory), max(build.module.target.lanes(target.dtype), 2)
-    with build.when(size > 0), build.loop(build.constant(0, "int64"), size, width) as at:
-        yield at, build.lanes(width) < (size - at)
+def elements(
+    build: Builder, memory: Memory, target: Compute, within: tuple[Value, Value] | None = None
+) -> Iterator[tuple[Value, Value]]:
+    """A part that runs for every vector of a tensor, or of what is ``within`` a range of its elements: where it begins,
+    and which lanes there are.
+    """
+    whole = build.constant(0, "int64"), extent_value(memory.layout.size(target), memory)
+    (low, high), width = within or whole, max(build.module.target.lanes(target.dtype), 2)
+    with build.when(high > low), build.loop(low, high, width) as at:
+        yield at, build.lanes(width) < (high - at)

@@ -34,7 +34,7 @@ class Steps:
         self.methods, self.share = methods, share
         self.expressions = Expressions(builder, layout, memory)
         self.places: dict[Compute, Variable] = {}
-        self.limits: dict[Index, tuple[Bound, Bound]] = {}
+        self.limits: dict[Index, tuple[Value, Value]] = {}
 
     def run(self, steps: Sequence[Step]) -> None:
         """Steps one after another."""
@@ -166,10 +166,9 @@ class Steps:
         with self.expressions.scope(written), self.unless_empty(low, high):
             self.hoist(loop, written)
             first, last = self.as_value(low), self.as_value(high)
-            in_blocks = whole and blocks.is_long(loop, step) and loop.columns not in self.limits
-            totals = blocks.summed(loop, self.layout) if in_blocks else ()
+            totals = blocks.summed(loop, self.layout) if whole and blocks.is_long(loop, step) else ()
             with (
-                self.in_blocks(totals, first, last, step) as (begin, end),
+                self.in_blocks(totals, first, last, step, self.own_columns(loop)) as (begin, end),
                 self.builder.loop(begin, end, step) as index,
                 self.expressions.scope(written),
             ):
@@ -177,18 +176,30 @@ class Steps:
                 yield
             del self.expressions.indices[loop.index]
 
+    def own_columns(self, loop: Loop) -> tuple[Value, Value] | None:
+        """The columns of a loop behind a product that are the thread's, None where all are."""
+        return None if loop.columns is None else self.limits.get(loop.columns)
+
     @contextmanager
-    def in_blocks(self, totals: Sequence[Compute], low: Value, high: Value, step: int) -> Iterator[tuple[Value, Value]]:
-        """A part that runs for some iterations, those of each block of them by itself where these add to totals."""
+    def in_blocks(
+        self, totals: Sequence[Compute], low: Value, high: Value, step: int, columns: tuple[Value, Value] | None
+    ) -> Iterator[tuple[Value, Value]]:
+        """A part that runs for some iterations, those of each block of them by itself where these add to totals.
+
+        Of totals in memory only the ``columns`` are touched, where these are given.
+        """
         placed = {target: self.places[target] for target in totals if target in self.places}
         own = [target for target in totals if target not in placed]
         registers = {target: self.register(target) for target in own if self.layout.is_register(target)}
         kept = [target for target in own if target in self.layout.blocks and target not in self.memory.elsewhere]
+        if columns is not None:
+            kept = [target for target in kept if len(self.layout.storage(target).axes) == 1]
         if not (placed or registers or kept):
             yield low, high
             return
         places, before = self.places, self.expressions.registers
-        with blocks.blocks(self.builder, low, high, step) as block, blocks.beside(self.builder, self.memory, kept):
+        beside = blocks.beside(self.builder, self.memory, kept, columns)
+        with blocks.blocks(self.builder, low, high, step) as block, beside:
             with blocks.apart(self.builder, placed) as lanes, blocks.apart(self.builder, registers) as variables:
                 self.places, self.expressions.registers = places | lanes, before | variables
                 yield block

@@ -87,7 +87,7 @@ def test_results_are_those_of_the_definition(body: str) -> None:
         np.testing.assert_allclose(interpreted[output.name], expected[output.name], rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("rows", [40, 41])
+@pytest.mark.parametrize("rows", [40, 41, 300])
 def test_threads_agree_with_numpy(rows: int, threads: int) -> None:
     program = read(BEHIND["a mask and sums of columns"], rows)
     arrays = arrays_of(program)
