@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 from covector.codegen.builder import Builder, Value
 from covector.codegen.mathematics import (
     FORMATS,
@@ -172,8 +174,11 @@ def hyperbolic_tangent(build: Builder, x: Value) -> Value:
     form, size, limit = FORMATS[x.dtype], build.intrinsic("fabs", x), SATURATED[x.dtype]
     size = (size > limit).where(limit, size)
     number, exponent = nearest_multiple(size, 2 * LOG2_E)
-    rest = build.multiply_add(number, -form.ln2_high / 2, size)
-    rest = build.multiply_add(number, -form.ln2_low / 2, rest)
+    if x.dtype == "float32":  # n is so small that one number for ln 2 is precise enough
+        rest = build.multiply_add(number, -log(2) / 2, size)
+    else:
+        rest = build.multiply_add(number, -form.ln2_high / 2, size)
+        rest = build.multiply_add(number, -form.ln2_low / 2, rest)
     square = rest * rest
     half = build.multiply_add(square, polynomial(rest, HALF_MINUS_ONE[x.dtype], square), rest)
     power, double = power_of_two(exponent, x.dtype), power_of_two(exponent + 1, x.dtype)
