@@ -10,6 +10,7 @@ from covector.ir import Affine, Compute, Expr, Index, Read, Reduce, as_affine, f
 from covector.ir.affine import atoms, exact_quotient, free
 from covector.ir.walk import fresh
 from covector.schedule.contract import is_affine, is_product
+from covector.schedule.grouped import Terms, grouped, is_filtered
 from covector.schedule.plan import Product
 from covector.schedule.symmetry import is_symmetric
 
@@ -22,17 +23,18 @@ def products_of(statement: Compute) -> tuple[Product, ...]:
     factors = factors_of(body.body)
     reads = [factor for factor in factors if isinstance(factor, Read) and free(factor)]
     scale = [factor for factor in factors if not free(factor)]
-    if len(reads) != 2 or len(scale) + 2 != len(factors) or not all(map(is_affine, reads)):
+    if len(reads) != 2 or len(scale) + 2 != len(factors):
         return ()
     if not is_float(statement.dtype) or any(read.tensor.dtype != statement.dtype for read in reads):
         return ()
-    left, right = reads
-    summed, own = frozenset(body.indices), statement.indices
-    if not is_product(summed, free(left), free(right)) or set(own) - free(left) - free(right):
+    terms = grouped(Terms(statement.indices, tuple(map(as_affine, statement.indices)), body.indices, *reads))
+    left, right, own = terms.left, terms.right, terms.own
+    if not (is_affine(left) and is_affine(right)) or set(own) - free(left) - free(right):
         return ()
-    whole = arranged(
-        statement, tuple(map(as_affine, own)), own, body.indices, left, right, mul(*scale) if scale else None
-    )
+    roles = frozenset(terms.inner), free(left), free(right)
+    if not is_product(*roles) and not is_filtered(own, terms.inner, left, right):
+        return ()
+    whole = arranged(statement, terms.positions, own, terms.inner, left, right, mul(*scale) if scale else None)
     return tuple(replace(part, symmetric=True) if is_symmetric(part) else part for part in windowed(whole))
 
 

@@ -124,6 +124,19 @@ def test_a_convolution_and_its_adjoints_are_products(stride: int) -> None:
     assert sum(_volume(step.inner) for step in image) == 4 * 9  # channels and window, shared out over the remainders
 
 
+@pytest.mark.parametrize(("groups", "channels"), [(2, 3), (6, 1)])
+def test_a_grouped_convolution_is_products_of_its_groups(groups: int, channels: int) -> None:
+    """Nothing is multiplied that belongs to different groups."""
+    shapes = f"image: 8 {groups * channels} 16 16\nweight: {2 * groups} {channels} 3 3"
+    found = products(plan(with_gradients(f"{shapes}\ny = conv2d(image, weight, padding=1, groups={groups})")))
+    image_size, filter_size = 8 * groups * channels * 16 * 16, 2 * groups * channels * 9
+    for name, each in (("y", channels * 9), ("dimage", 2 * 9), ("dweight", 8 * 16 * 16)):
+        (step,) = next(found[statement] for statement in found if statement.startswith(name))
+        results = {"y": 8 * 2 * groups * 16 * 16, "dimage": image_size, "dweight": filter_size}[name]
+        assert _volume((*step.batch, *step.rows, *step.columns)) == results
+        assert _volume(step.inner) == each
+
+
 def _volume(indices: tuple[object, ...]) -> int:
     volume = 1
     for index in indices:
