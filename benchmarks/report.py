@@ -14,6 +14,7 @@ FAMILIES = {
     "elementwise": "Element-wise and row-wise work",
     "conv2d": "Convolution",
     "hessian": "Hessians",
+    "newton": "Newton's method",
     "operation": "One operation, define-by-run",
     "import": "Starting",
     "first": "First calls",

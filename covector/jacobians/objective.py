@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from covector.errors import GradientError
 from covector.ir import Input, Program, is_float
 from covector.ir.tensor import program_of
 from covector.jacobians.entry import Block, gradient_program, gradients_program
+from covector.jacobians.jacobian import Jacobian
 from covector.jacobians.names import names_in
 from covector.jacobians.operator import tangents_program
 from covector.jacobians.plan import BUDGET
 from covector.jacobians.run import contiguous, run
 from covector.jacobians.system import Symmetric
 from covector.jacobians.tensors import given_tensors
+from covector.run.extents import evaluate_extent
 from covector.run.reference import Array
 from covector.tensors.tensor import Tensor
 
@@ -59,6 +62,24 @@ class Objective:
         """The Hessian at some arrays, by its structure; of two blocks that are transposed one is computed."""
         arrays = self._arrays(values)
         return Symmetric({place: block.at(arrays) for place, block in self._blocks.items()}, self.budget)
+
+    @cached_property
+    def system_nbytes(self) -> int:
+        """The bytes of the dense matrices that a system with the Hessian takes, by its structure."""
+        forms = {place: Jacobian(block.ready.form, {}, block.ready.plan) for place, block in self._blocks.items()}
+        return Symmetric(forms, self.budget).nbytes
+
+    @property
+    def length(self) -> int:
+        """The blocks of the Hessian times the statements of the program: how much there is to derive."""
+        return len(self.by) * (len(self.by) + 1) // 2 * len(self.program.statements)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the arguments."""
+        return sum(
+            prod(evaluate_extent(extent, {}) for extent in own.shape) * np.dtype(own.dtype).itemsize for own in self.by
+        )
 
     @cached_property
     def _blocks(self) -> dict[tuple[int, int], Block]:

@@ -77,6 +77,14 @@ class Symmetric:
         blocks = {place: b.shifted(shift) if place[0] == place[1] else b for place, b in self.blocks.items()}
         return Symmetric(blocks, self.budget)
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the dense matrices that a system takes, of which none is made to find out."""
+        return sum(
+            workspace(self.own[places[0]]) if len(places) == 1 else self.elimination(places).nbytes
+            for places in self.coupled()
+        )
+
     def factors(self) -> Together:
         """What gives the determinant and the sign."""
         return self.solved([np.zeros((*shape, 1), self.own[0].dtype) for shape in self.shapes])

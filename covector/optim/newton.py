@@ -19,7 +19,7 @@ from covector.tensors.tensor import Tensor
 from covector.transforms.functional_call import holding
 
 Strategy = Literal["trust", "line_search"]
-Solver = Literal["direct", "cg"]
+Solver = Literal["auto", "direct", "cg"]
 
 _ENOUGH_LESS = 1e-4  # the share of the promised decrease that a step must make
 _GOOD, _POOR = 0.75, 0.25  # shares from which on, and up to which, the damping is changed
@@ -27,6 +27,9 @@ _FIRST_DAMPING = 1e-3  # in units of the Hessian, as is the least
 _LEAST_DAMPING = 1e-12
 _FACTOR = 4.0  # by which the damping grows and shrinks
 _MOST_TRIES = 40  # systems, or lengths of a step, that are tried from one point
+_FEW = 50  # products that are tried before dense matrices
+_SHORT = 60  # blocks of the Hessian times statements, of programs whose Hessian is derived without being asked for
+_LITTLE = 32  # times the bytes of the parameters may be dense without trying products first
 _ROUNDING = 8.0  # decreases of the loss up to so many units in its last place say nothing
 
 
@@ -34,10 +37,12 @@ class Newton(Optimizer):
     """Up to ``max_iter`` steps of Newton's method in each call of ``step``.
 
     ``step`` is given a closure that computes the loss and returns it. It is called once, and what it did is
-    differentiated as a program: a ``backward`` in it is not needed, and does no harm. The system of a step is solved by
-    the structure of the Hessian: a diagonal, blocks, a Kronecker product, a diagonal plus low rank, and for several
-    parameters by a Schur complement. With ``solver="cg"`` conjugate gradients take products of the Hessian with vectors
-    alone, at most ``cg_iter`` of them for a step.
+    differentiated as a program: a ``backward`` in it is not needed, and does no harm. With ``solver="direct"`` the
+    system of a step is solved by the structure of the Hessian: a diagonal, blocks, a Kronecker product, a diagonal plus
+    low rank, and for several parameters by a Schur complement. With ``"cg"`` conjugate gradients take products of the
+    Hessian with vectors alone, at most ``cg_iter`` of them for a step. ``"auto"`` takes the structure where it takes
+    little memory, otherwise products, and dense matrices from where these do not get there in a few dozen; for deep
+    models products alone, since deriving their Hessian takes long.
 
     ``strategy`` says what is done where the loss is not quadratic. ``"trust"`` adds a multiple of the identity to the
     Hessian where it is not positive definite or a step makes the loss no less, and takes it away again as steps succeed
@@ -65,7 +70,7 @@ class Newton(Optimizer):
         max_iter: int = 20,
         damping: float = 0.0,
         strategy: Strategy | None = "trust",
-        solver: Solver = "direct",
+        solver: Solver = "auto",
         cg_iter: int = 250,
         tolerance_grad: float = 1e-7,
         tolerance_change: float = 1e-12,
@@ -75,13 +80,13 @@ class Newton(Optimizer):
         check_not_negative("Newton", lr=lr, max_iter=max_iter, damping=damping, cg_iter=cg_iter, **tolerances)
         if strategy not in ("trust", "line_search", None):
             raise CovectorError(f"Newton has no strategy {strategy!r}", hint="'trust', 'line_search' or None")
-        if solver not in ("direct", "cg"):
-            raise CovectorError(f"Newton has no solver {solver!r}", hint="'direct' or 'cg'")
+        if solver not in ("auto", "direct", "cg"):
+            raise CovectorError(f"Newton has no solver {solver!r}", hint="'auto', 'direct' or 'cg'")
         settings = {"lr": lr, "max_iter": max_iter, "damping": damping, "strategy": strategy, "solver": solver}
         super().__init__(params, settings | tolerances | {"cg_iter": cg_iter, "budget": budget})
         if len(self.param_groups) > 1:
             raise CovectorError("Newton takes one group of parameters", hint="a step is one of all parameters together")
-        self.memory: dict[str, Any] = {"n_iter": 0, "func_evals": 0, "n_solves": 0, "damping": 0.0}
+        self.memory: dict[str, Any] = {"n_iter": 0, "func_evals": 0, "n_solves": 0, "damping": 0.0, "dense": False}
 
     def start(self, parameter: Tensor, group: Group) -> State:
         return {}
@@ -120,15 +125,14 @@ class Newton(Optimizer):
     def _next(self, objective: Objective, here: Point) -> Point:
         """The point after one step; the same one where no step makes the loss less."""
         group = self.param_groups[0]
-        is_plain = group["strategy"] is None
-        system: System = (
-            Products(objective, here, group["cg_iter"])
-            if group["solver"] == "cg"
-            else Direct(objective, here, any_sign=is_plain)
-        )
+        system = self._system(objective, here)
         for tries in range(_MOST_TRIES):
             self.memory["n_solves"] += 1
-            step = system.step(group["damping"] + self._damping(system, here))
+            damping = group["damping"] + self._damping(system, here)
+            step = system.step(damping)
+            if isinstance(system, Products) and system.ran_out and self._may_be_dense(objective):
+                self.memory["dense"], system = True, self._system(objective, here, dense=True)
+                step = system.step(damping)
             if step is not None:
                 found, share = self._taken(objective, here, step)
                 if found is not None:
@@ -136,6 +140,23 @@ class Newton(Optimizer):
                     return found
             self._damp(system, here)
         return here
+
+    def _system(self, objective: Objective, here: Point, dense: bool = False) -> System:
+        """What solves the system of a step."""
+        group = self.param_groups[0]
+        is_auto = group["solver"] == "auto" and not (dense or self.memory["dense"])
+        if group["solver"] == "cg" or (is_auto and not self._is_structured(objective)):
+            may_change = is_auto and objective.length <= _SHORT
+            return Products(objective, here, min(_FEW, group["cg_iter"]) if may_change else group["cg_iter"])
+        return Direct(objective, here, any_sign=group["strategy"] is None)
+
+    def _is_structured(self, objective: Objective) -> bool:
+        return objective.length <= _SHORT and objective.system_nbytes <= _LITTLE * objective.nbytes
+
+    def _may_be_dense(self, objective: Objective) -> bool:
+        group = self.param_groups[0]
+        is_auto = group["solver"] == "auto" and objective.length <= _SHORT
+        return bool(is_auto and objective.system_nbytes <= group["budget"])
 
     def _taken(self, objective: Objective, here: Point, step: Step) -> tuple[Point | None, float]:
         """The point after a step as the strategy takes it, None where it wants another one, and the share of the

@@ -75,10 +75,14 @@ class Direct:
 
 
 class Products:
-    """Conjugate gradients, which take products with the Hessian alone (Steihaug 1983)."""
+    """Conjugate gradients, which take products with the Hessian alone (Steihaug 1983).
+
+    ``ran_out`` says whether the last step was not done after ``most`` products.
+    """
 
     def __init__(self, objective: Objective, here: Point, most: int) -> None:
         self.times, self.here, self.most = objective.product(here.values), here, most
+        self.ran_out = False
 
     def scale(self) -> float:
         return norm(self.times(self.here.gradient)) / norm(self.here.gradient)
@@ -93,16 +97,19 @@ class Products:
         product: Vector = direction
         residual: Vector = [-own for own in self.here.gradient]
         along, left = residual, start**2
+        self.ran_out = True
         for _ in range(self.most):
             bent = moved(self.times(along), along, damping)
             curvature = dot(along, bent)
             if curvature <= 0:
+                self.ran_out = False
                 break
             length = left / curvature
             direction, product = moved(direction, along, length), moved(product, bent, length)
             residual = moved(residual, bent, -length)
             before, left = left, dot(residual, residual)
             if left <= enough**2:
+                self.ran_out = False
                 break
             along = moved(residual, along, left / before)
         size = dot(direction, direction)

@@ -66,7 +66,7 @@ def test_plain_steps_are_those_by_hand() -> None:
 
 
 @pytest.mark.parametrize("strategy", ["trust", "line_search", None])
-@pytest.mark.parametrize("solver", ["direct", "cg"])
+@pytest.mark.parametrize("solver", ["auto", "direct", "cg"])
 def test_logistic_regression_takes_a_few_steps(strategy: Any, solver: Any) -> None:
     parameters, loss, _ = logistic()
     optimizer = cv.optim.Newton(parameters, strategy=strategy, solver=solver, tolerance_grad=1e-10)
@@ -82,7 +82,7 @@ def test_logistic_regression_takes_a_few_steps(strategy: Any, solver: Any) -> No
 def test_a_factorisation_converges_quadratically(reg: float, strategy: Any, seed: int) -> None:
     # Rotations of the factors change nothing, so the Hessian is singular at the minimum.
     parameters, loss = factorisation(reg, seed)
-    optimizer = cv.optim.Newton(parameters, strategy=strategy, max_iter=1, tolerance_grad=1e-9)
+    optimizer = cv.optim.Newton(parameters, solver="direct", strategy=strategy, max_iter=1, tolerance_grad=1e-9)
     slopes = [gradient(loss, parameters)]
     for _ in range(40):
         optimizer.step(loss)
@@ -109,7 +109,7 @@ QUADRATICS = {
 @pytest.mark.parametrize("name", QUADRATICS)
 def test_a_quadratic_loss_takes_one_step(name: str) -> None:
     x = parameter(np.random.default_rng(0).normal(size=(4, 3)))
-    optimizer = cv.optim.Newton([x], tolerance_grad=1e-9)
+    optimizer = cv.optim.Newton([x], solver="direct", tolerance_grad=1e-9)
     optimizer.step(lambda: QUADRATICS[name](x))
     assert optimizer.memory["n_iter"] == optimizer.memory["n_solves"] == 1
     assert gradient(lambda: QUADRATICS[name](x), [x]) <= 1e-9
@@ -138,7 +138,7 @@ def test_a_saddle_point_is_left() -> None:
 
 def test_rosenbrock() -> None:
     for strategy in ("trust", "line_search"):
-        for solver in ("direct", "cg"):
+        for solver in ("auto", "direct", "cg"):
             x = parameter([-1.2, 1.0])
             optimizer = cv.optim.Newton([x], strategy=strategy, solver=solver, max_iter=60, tolerance_grad=1e-9)
             optimizer.step(lambda x=x: (1 - x[0]) ** 2 + 100 * (x[1] - x[0] ** 2) ** 2)
@@ -195,9 +195,30 @@ def test_what_does_not_fit_is_refused_and_cg_does_it() -> None:
         return cv.log(1 + cv.cumsum(x, 0) ** 2).sum() + (x**2).sum()
 
     with pytest.raises(BudgetError, match=r"244\.1 MiB"):
-        cv.optim.Newton([x], budget=1 << 24).step(dense)
-    cv.optim.Newton([x], budget=1 << 24, solver="cg", max_iter=40).step(loss)
-    assert gradient(loss, [x]) <= 1e-7
+        cv.optim.Newton([x], budget=1 << 24, solver="direct").step(dense)
+    for solver in ("cg", "auto"):
+        x.data = cv.tensor(generator.normal(size=(4000,)))
+        cv.optim.Newton([x], budget=1 << 24, solver=solver, max_iter=40).step(loss)
+        assert gradient(loss, [x]) <= 1e-7
+
+
+def test_dense_matrices_from_where_products_do_not_get_there() -> None:
+    generator = np.random.default_rng(0)
+    scales = cv.tensor(np.logspace(0, 4, 120))
+    turned = cv.tensor(np.linalg.qr(generator.normal(size=(120, 120)))[0])
+    x = parameter(generator.normal(size=120))
+
+    def loss() -> Any:
+        return (scales * (turned @ x) ** 2).sum() + (x**4).sum()
+
+    optimizer = cv.optim.Newton([x], tolerance_grad=1e-9)
+    optimizer.step(loss)
+    assert gradient(loss, [x]) <= 1e-9
+    assert optimizer.memory["dense"]
+    y = parameter(np.ones(500))
+    plain = cv.optim.Newton([y])
+    plain.step(lambda: cv.exp(2 * y).sum() - y.sum())
+    assert not plain.memory["dense"]
 
 
 @pytest.mark.parametrize(
