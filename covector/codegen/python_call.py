@@ -11,13 +11,19 @@ nothing else runs in the interpreter until the program has: what was compared is
 from __future__ import annotations
 
 from covector.codegen.python_checks import arguments, comparisons, conversions
-from covector.codegen.python_parts import Layout, join, listed, load, place, same
+from covector.codegen.python_parts import LEAVES, Layout, join, listed, load, place, same
 from covector.codegen.python_results import RETURNED, nodes, results, tensors
+from covector.codegen.python_trees import COUNT, NAMES, ROOM, trees
 
 ENTRY = "covector_call"
 
 FUNCTIONS = {
     "PyBool_FromLong": "ptr @PyBool_FromLong(i64)",
+    "PyDict_Next": "i32 @PyDict_Next(ptr, ptr, ptr, ptr)",
+    "PyDict_Size": "i64 @PyDict_Size(ptr)",
+    "PyList_GetItem": "ptr @PyList_GetItem(ptr, i64)",
+    "PyList_Size": "i64 @PyList_Size(ptr)",
+    "PyTuple_GetItem": "ptr @PyTuple_GetItem(ptr, i64)",
     "PyDict_GetItemWithError": "ptr @PyDict_GetItemWithError(ptr, ptr)",
     "PyErr_Clear": "void @PyErr_Clear()",
     "PyEval_RestoreThread": "void @PyEval_RestoreThread(ptr)",
@@ -42,7 +48,23 @@ FUNCTIONS = {
 }
 """What the code calls of the interpreter."""
 
-OBJECTS = ("None", "True", "False", "float", "int", "ndarray", "Tensor", "Node", "lock", "acquire", "release", "slowly")
+OBJECTS = (
+    "None",
+    "True",
+    "False",
+    "float",
+    "int",
+    "list",
+    "tuple",
+    "dict",
+    "ndarray",
+    "Tensor",
+    "Node",
+    "lock",
+    "acquire",
+    "release",
+    "slowly",
+)
 """The objects that the code knows; ``lock``, with two of its methods, is held while programs run, and ``slowly`` is
 called with the callable and the arguments where a call is not like the one before."""
 
@@ -71,6 +93,7 @@ def python_call(layout: Layout) -> str:
             tensors(layout),
             results(layout),
             RETURNED,
+            trees(layout),
             _likeness(layout),
             _attempt(layout),
             _call(layout),
@@ -96,7 +119,7 @@ def _likeness(layout: Layout) -> str:
         )
     ]
     return f"""
-define internal i1 @is_alike(ptr %record, ptr %given) nounwind {{
+define internal i1 @is_alike(ptr %record, ptr %call) nounwind {{
  {load("valid", "record", place("valid"), "i64")}
  {same("%valid", "1", kind="i64")}
  %state = call ptr @PyThreadState_Get()
@@ -109,28 +132,14 @@ define internal i1 @is_alike(ptr %record, ptr %given) nounwind {{
  {load("recording.now", "here", layout.here_recording)}
  {load("recording", "record", place("recording"))}
  {same("%recording.now", "%recording")}
+ %given = call ptr @tensors_of(ptr %record, ptr %call)
+ %unlike = icmp eq ptr %given, null
+ br i1 %unlike, label %no, label %like
+like:
  {join(*lists)}
  ret i1 true
 no:
  ret i1 false
-}}
-
-define internal ptr @record_for(ptr %first, ptr %given, i64 %count) nounwind {{
- br label %look
-look:
- %record = phi ptr [ %first, %0 ], [ %next, %other ]
- %missing = icmp eq ptr %record, null
- br i1 %missing, label %found, label %compare
-compare:
- {listed("arguments")}
- {same("%arguments.length", "%count", "other", "i64")}
- %fits = call i1 @are_of_kinds(ptr %arguments, i64 %count, ptr %given)
- br i1 %fits, label %found, label %other
-other:
- {load("next", "record", place("next"))}
- br label %look
-found:
- ret ptr %record
 }}
 """
 
@@ -148,8 +157,8 @@ def _attempt(layout: Layout) -> str:
     A longer one compares when it has the lock itself.
     """
     return f"""
-define internal i64 @computed(ptr %record, ptr %given, ptr %tensors, i1 %short) nounwind {{
- %alike = call i1 @is_alike(ptr %record, ptr %given)
+define internal i64 @computed(ptr %record, ptr %call, ptr %tensors, i1 %short) nounwind {{
+ %alike = call i1 @is_alike(ptr %record, ptr %call)
  br i1 %alike, label %aim, label %differs
 aim:
  {listed("results")}
@@ -177,7 +186,7 @@ differs:
  ret i64 {DIFFERS}
 }}
 
-define internal i64 @attempt(ptr %record, ptr %given, ptr %tensors) nounwind {{
+define internal i64 @attempt(ptr %record, ptr %call, ptr %tensors) nounwind {{
  %owner.at = getelementptr i8, ptr @python.lock, i64 {layout.lock_owner}
  %owner = load i64, ptr %owner.at
  %nobody = icmp eq i64 %owner, 0
@@ -187,7 +196,7 @@ may:
  %brief = icmp ne i64 %short, 0
  br i1 %brief, label %keep, label %hold
 keep:
- %kept = call i64 @computed(ptr %record, ptr %given, ptr %tensors, i1 true)
+ %kept = call i64 @computed(ptr %record, ptr %call, ptr %tensors, i1 true)
  ret i64 %kept
 hold:
  %acquired = call ptr @PyObject_CallNoArgs(ptr @python.acquire)
@@ -195,7 +204,7 @@ hold:
  br i1 %interrupted, label %raised, label %held
 held:
  call void @Py_DecRef(ptr %acquired)
- %let = call i64 @computed(ptr %record, ptr %given, ptr %tensors, i1 false)
+ %let = call i64 @computed(ptr %record, ptr %call, ptr %tensors, i1 false)
  %released = call ptr @PyObject_CallNoArgs(ptr @python.release)
  call void @Py_DecRef(ptr %released)
  ret i64 %let
@@ -209,15 +218,13 @@ raised:
 
 def _call(layout: Layout) -> str:
     """The function itself, and how the one in Python is called in its place."""
+
+    def at(name: str, offset: int) -> str:
+        return f"%{name} = getelementptr i8, ptr %call, i64 {offset}"
+
     return f"""
 define internal ptr @slowly(ptr %self, ptr %given, i64 %count, ptr %names) nounwind {{
- %plain = icmp eq ptr %names, null
- br i1 %plain, label %make, label %named
-named:
- %named.count = call i64 @PyTuple_Size(ptr %names)
- br label %make
-make:
- %more = phi i64 [ 0, %0 ], [ %named.count, %named ]
+ %more = call i64 @named(ptr %names)
  %others = add i64 %count, %more
  %total = add i64 %others, 1
  %all = alloca ptr, i64 %total
@@ -231,14 +238,22 @@ make:
 }}
 
 define ptr @{ENTRY}(ptr %self, ptr %given, i64 %count, ptr %names) nounwind {{
- {same("%names", "null", "slowly")}
  {load("holder", "self", layout.callable_record)}
  %unset = icmp eq ptr %holder, null
  br i1 %unset, label %slowly, label %set
 set:
  {load("address", "holder", layout.record_address)}
  %first = call ptr @PyLong_AsVoidPtr(ptr %address)
- %record = call ptr @record_for(ptr %first, ptr %given, i64 %count)
+ %call = alloca [4 x i64]
+ %room = alloca [{LEAVES} x ptr]
+ store ptr %given, ptr %call
+ {at("call.count", COUNT)}
+ store i64 %count, ptr %call.count
+ {at("call.names", NAMES)}
+ store ptr %names, ptr %call.names
+ {at("call.room", ROOM)}
+ store ptr %room, ptr %call.room
+ %record = call ptr @record_for(ptr %first, ptr %call)
  %none = icmp eq ptr %record, null
  br i1 %none, label %slowly, label %chosen
 chosen:
@@ -253,7 +268,7 @@ prepare:
  %had = call i1 @results_had(ptr %results, i64 %results.length, ptr %tensors)
  br i1 %had, label %compare, label %raised
 compare:
- %came = call i64 @attempt(ptr %record, ptr %given, ptr %tensors)
+ %came = call i64 @attempt(ptr %record, ptr %call, ptr %tensors)
  switch i64 %came, label %finish [
   i64 {DIFFERS}, label %differs
   i64 {RAISED}, label %raised

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HEAD = ("valid", "next", "thread", "here", "recording", "function", "program", "error", "short", "rebuild")
+HEAD = (
+    "valid",
+    "next",
+    "thread",
+    "here",
+    "recording",
+    "function",
+    "program",
+    "error",
+    "short",
+    "plain",
+    "positional",
+    "rebuild",
+)
 """The fields of a record, in order. ``valid`` is 1 where it says how a call is; ``next`` is the record for other
 arguments, or 0; ``here`` and ``recording`` are what the thread has and whether it records gradients; a ``short``
-program keeps the lock of the interpreter; ``rebuild`` is given the tuple of results, and 0 where one is the only."""
+program keeps the lock of the interpreter; ``positional`` arguments have no name, and are ``plain`` where they are all,
+each a tensor; ``rebuild`` is given the tuple of results, and 0 where one is the only."""
 
 CANDIDATE = ("node", "node.count", "data", "data.count", "base", "base.count")
 """A node that can be that of a result again where nobody holds it: the references that it and its array then have."""
 
 LISTS = {
+    "names": ("name",),
+    "shape": ("sort", "thing"),
     "guards": ("owner", "name", "value"),
     "items": ("mapping", "key", "value"),
     "numbers": ("mapping", "key", "place", "code"),
@@ -24,7 +40,9 @@ LISTS = {
 """The lists of a record, with the fields of an entry; after its other fields, a record has the address and the length
 of each.
 
-Attributes, and items of dictionaries, that must be what they were; items that are numbers, which go to a place; tensors
+Names of arguments; what the arguments are, in the order of a walk, as one of `SORTS` with an object or a length, and
+between these the keys of dictionaries; attributes, and items of dictionaries, that must be what they were; items that
+are numbers, which go to a place; tensors
 that the function reads, with their nodes; what nobody else may hold; arguments, whose addresses go to a word of the
 table (0 for one that is not read), as does the place of one that is a number; results, of which those with a ``code``
 are numbers that are read from a place, and the addresses of others go to a word of the table. The tensor of a result
@@ -32,6 +50,12 @@ is a new one; its node is a candidate, or a new one like a template, with an arr
 ``made`` counts the new ones, and every `EACH` of them is one that ``make`` gives in Python: it is a candidate later."""
 
 EACH = 16
+
+SORTS = ("tensor", "constant", "list", "tuple", "dict")
+"""What a part of the arguments is: a tensor, something that must be the same object, or what holds other parts."""
+
+LEAVES = 64
+"""The most tensors that there may be among the arguments of a call."""
 
 CODES = {"float32": 1, "float64": 2, "int32": 3, "int64": 4, "bool": 5}
 """The dtypes of numbers; 0 stands for an array."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from covector.codegen.python_call import ENTRY, FUNCTIONS, python_call, symbol
-from covector.codegen.python_parts import CANDIDATE, CODES, HEAD, LISTS, Layout, place
+from covector.codegen.python_parts import CANDIDATE, CODES, HEAD, LEAVES, LISTS, SORTS, Layout, place
 from covector.native import interpreter
 from covector.native.interpreter import Unsupported
 from covector.native.pool import POOL
@@ -26,6 +26,9 @@ from covector.tensors.launch import fresh
 from covector.tensors.node import Here, Node
 from covector.tensors.repeat import Repeat, Result
 from covector.tensors.tensor import Tensor
+
+Given = tuple[tuple[Any, ...], dict[str, Any]]
+"""The arguments of a call, and those that have names."""
 
 KEPT = 1 << 20
 """Bytes of the largest result whose memory is kept for later calls."""
@@ -74,6 +77,50 @@ class _Noted(dict[str, Any]):
         return super().__getitem__(key)
 
 
+class Shape:
+    """What the arguments of a call are: tensors, constants, and lists, tuples and dictionaries of them.
+
+    Raises `Unsupported` where there is something else among them.
+    """
+
+    def __init__(self, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+        self.entries: list[list[int]] = []
+        self.tensors: list[Tensor] = []
+        self.names, self.positional = list(keywords), len(arguments)
+        self._held: list[Any] = []  # constants and keys, whose addresses the entries have
+        for argument in (*arguments, *keywords.values()):
+            self._add(argument)
+        if len(self.tensors) > LEAVES:
+            raise Unsupported(f"there are more than {LEAVES} tensors among the arguments")
+        self.is_plain = not keywords and len(self.tensors) == len(arguments) == len(self.entries)
+
+    def _add(self, part: Any) -> None:
+        kind = type(part)
+        if kind is Tensor:
+            self.tensors.append(part)
+            self._note("tensor", 0)
+        elif kind in (list, tuple):
+            self._note(kind.__name__, len(part))
+            for inner in part:
+                self._add(inner)
+        elif kind is dict:
+            self._note("dict", len(part))
+            for key, inner in part.items():
+                self._hold(key)
+                self._add(inner)
+        elif part is None or kind in (bool, int, float, str):
+            self._hold(part)
+        else:
+            raise Unsupported(f"there is a {kind.__name__} among the arguments")
+
+    def _note(self, sort: str, thing: int) -> None:
+        self.entries.append([SORTS.index(sort), thing])
+
+    def _hold(self, constant: Any) -> None:
+        self._held.append(constant)
+        self._note("constant", id(constant))
+
+
 class Direct:
     """The record of calls like the last one of a repeat, and the results that native code takes or has made.
 
@@ -91,6 +138,7 @@ class Direct:
         "_parts",
         "_recent",
         "_repeat",
+        "_shape",
         "_templates",
         "_turns",
         "_words",
@@ -98,9 +146,10 @@ class Direct:
         "kinds",
     )
 
-    def __init__(self, repeat: Repeat, here: Here, arguments: Sequence[Tensor]) -> None:
-        self._repeat, self._fills = repeat, 0
-        self.kinds = [tensor._node.kind for tensor in arguments]
+    def __init__(self, repeat: Repeat, here: Here, shape: Shape) -> None:
+        self._repeat, self._fills, self._shape = repeat, 0, shape
+        self.kinds = [tensor._node.kind for tensor in shape.tensors]
+        shape.tensors = []
         self._parts: list[list[list[Any]]] = [[[], []] for _ in repeat.results]
         self._candidates = [[_NO_CANDIDATE, _NO_CANDIDATE] for _ in repeat.results]
         self._turns = [0] * len(repeat.results)
@@ -141,7 +190,10 @@ class Direct:
         flags = repeat.flags[len(repeat.tensors) :]
         current = [(mapping, key, mapping.get(key)) for mapping, key in self._items]
         self._recent = here, guards, current, nodes, repeat.watched
+        shape = self._shape
         lists: dict[str, list[list[int]]] = {
+            "names": [[id(name)] for name in shape.names],
+            "shape": shape.entries,
             "guards": [list(map(id, guard)) for guard in guards],
             "items": [list(map(id, item)) for item in current],
             "numbers": [[id(mapping), id(key), at, code] for mapping, key, at, code in self._numbers],
@@ -177,6 +229,8 @@ class Direct:
             "program": frame.address,
             "error": frame.error,
             "short": frame.compiled.calls.is_short(repeat.launch.extents),
+            "plain": shape.is_plain,
+            "positional": shape.positional,
             "rebuild": 0 if only else id(repeat.rebuild),
         }
         words, at = [int(head[name]) for name in HEAD], _HEADER
@@ -243,7 +297,7 @@ def _settings(repeat: Repeat) -> tuple[list[tuple[Any, str]], list[tuple[Any, st
     return list(items.values()), numbers
 
 
-def direct(repeat: Repeat, here: Here, arguments: Sequence[Tensor], callable_type: type, slowly: Any) -> Direct | str:
+def direct(repeat: Repeat, here: Here, given: Given, callable_type: type, slowly: Any) -> Direct | str:
     """The record of a repeat that was just called, or why native code cannot do what it does."""
     if not repeat.private:
         return "the program needs much memory to compute in"
@@ -251,7 +305,11 @@ def direct(repeat: Repeat, here: Here, arguments: Sequence[Tensor], callable_typ
         return f"there are more than {MOST_RESULTS} results"
     if not all(isinstance(source, FromItems) for _, _, source, *_ in repeat.drawn):
         return "random draws or numbers that a function of Python gives are asked for in each call"
-    return _installed(callable_type, slowly) or Direct(repeat, here, arguments)
+    try:
+        shape = Shape(*given)
+    except Unsupported as reason:
+        return str(reason)
+    return _installed(callable_type, slowly) or Direct(repeat, here, shape)
 
 
 @cache
@@ -263,6 +321,7 @@ def _installed(callable_type: type, slowly: Any) -> str:
     try:
         text = python_call(_layout(callable_type))
         objects: dict[str, Any] = {"None": None, "True": True, "False": False, "float": float, "int": int}
+        objects |= {"list": list, "tuple": tuple, "dict": dict}
         objects |= {"ndarray": np.ndarray, "Tensor": Tensor, "Node": Node, "slowly": slowly}
         objects |= {"lock": flush.LOCK, "acquire": flush.LOCK.acquire, "release": flush.LOCK.release}
         named = {symbol(name): thing for name, thing in objects.items()}

@@ -14,7 +14,7 @@ from typing import Any
 
 from covector.tensors import flush
 from covector.tensors.backward import recorded
-from covector.tensors.direct import Direct, direct
+from covector.tensors.direct import Direct, Given, direct
 from covector.tensors.dtypes import Kind
 from covector.tensors.node import ABSENT, STATE, Here, Node, leaf
 from covector.tensors.repeat import MISSED, Repeat
@@ -85,7 +85,7 @@ class Jitted:
             if last is not None and last.repeat is not None:
                 result = last.repeat(here, arguments)
                 if result is not MISSED:
-                    self._be_direct(last.repeat, here, arguments)
+                    self._be_direct(last.repeat, here, (arguments, keywords))
                     return result
         return self._call(here, arguments, keywords)
 
@@ -100,14 +100,14 @@ class Jitted:
     def __reduce__(self) -> Any:
         return jit, (self.function,)  # a copy traces for itself
 
-    def _be_direct(self, repeat: Repeat, here: Here, arguments: tuple[Any, ...]) -> None:
+    def _be_direct(self, repeat: Repeat, here: Here, given: Given) -> None:
         """Let native code make the next call that is like one that was just made."""
         with flush.LOCK:
             known = repeat.direct
             if repeat.nodes is None:  # another thread has had another function called meanwhile
                 return
             if known is None and not repeat.only_python and len(self._direct) < MOST_DIRECT:
-                found = direct(repeat, here, arguments, Jitted, _in_python)
+                found = direct(repeat, here, given, Jitted, _in_python)
                 if isinstance(found, str):
                     repeat.only_python = found
                 else:
@@ -129,6 +129,11 @@ class Jitted:
             return self.function(*arguments, **keywords)
         for known in self.traces.get(key, ()):
             if known.guards.hold():
+                if known.repeat is not None:
+                    result = known.repeat(here, tensors)
+                    if result is not MISSED:
+                        self._be_direct(known.repeat, here, (arguments, keywords))
+                        return result
                 try:
                     return self._noted(known, tensors, arguments, keywords)
                 except Outdated:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -134,6 +135,66 @@ def unlike() -> Iterator[tuple[Any, ...]]:
     yield x[::1], cv.arange(6.0)[::2]
     yield cv.nn.Parameter(x), y
     yield x, y
+
+
+def test_trees_of_arguments(python: Python) -> None:
+    def total(tree: Any, scale: float = 1.0, *, bias: Any = None, twice: bool = False) -> Any:
+        found = tree["a"] * scale + sum(part.sum() for part in tree["b"]) + (tree["c"][0] if tree["c"] else 0)
+        found = found if bias is None else found + bias["value"]
+        return {"found": found + found if twice else found, "more": [tree["a"] + 1]}
+
+    def tree(value: float, *parts: float, deep: bool = True) -> dict[str, Any]:
+        inner = (cv.full((2,), 0.25), None, "word") if deep else ()
+        return {"a": cv.full((2,), value), "b": [cv.full((3,), part) for part in parts], "c": inner}
+
+    calls = [
+        lambda f, v: f(tree(v, 1.0, 2.0)),
+        lambda f, v: f(tree(v, 1.0), 2.0),
+        lambda f, v: f(tree(v, 1.0), scale=2.0),
+        lambda f, v: f(tree=tree(v, 3.0), twice=True, bias={"value": cv.ones(2)}),
+        lambda f, v: f(tree(v, deep=False), bias={"value": cv.ones(2)}, twice=True),
+    ]
+    for call in calls:
+        traced = cv.jit(total)
+        for _ in range(4):
+            call(traced, 1.0)
+        before = python.calls
+        for value in (2.0, 3.0):
+            found, expected = call(traced, value), call(total, value)
+            assert found["found"].tolist() == expected["found"].tolist()
+            assert found["more"][0].tolist() == expected["more"][0].tolist()
+        assert python.calls == before
+        for other in (*calls, call):
+            assert other(traced, 5.0)["found"].tolist() == other(total, 5.0)["found"].tolist()
+        swapped = dict(reversed(tree(2.0, 1.0).items()))
+        assert traced(swapped)["found"].tolist() == total(swapped)["found"].tolist()
+        for wrong in ({"a": cv.ones(2)}, [cv.ones(2)], None):
+            with pytest.raises((KeyError, TypeError)):
+                traced(wrong)
+        with pytest.raises(TypeError):
+            traced(tree(1.0), 2.0, scale=3.0)
+
+
+def test_arguments_that_are_changed_while_they_are_read() -> None:
+    given = [cv.ones(2), cv.full((2,), 2.0)]
+    watched = SimpleNamespace(rate=1.0, armed=False)
+
+    class Changing:
+        """What takes a tensor out of the arguments when it is looked at."""
+
+        @property
+        def mode(self) -> bool:
+            if watched.armed:
+                given[:] = [cv.full((2,), 5.0), cv.full((2,), 6.0)]
+                gc.collect()
+            return True
+
+    changing = Changing()
+    traced = ready(lambda pair: pair[0] * pair[1] * watch(changing, "mode"), given)
+    watched.armed = True
+    for _ in range(5):
+        given[:] = [cv.ones(2), cv.full((2,), 2.0)]
+        assert traced(given).tolist() in ([2, 2], [30, 30])
 
 
 def test_other_arguments() -> None:
