@@ -91,7 +91,9 @@ class PackedLoops(Frame):
     def panels(self, base: Base, low: Integer, high: Integer, outer: Integer, first: Integer) -> None:
         """The tiles of a range of panels, for one value of the outer indices."""
         builder, blocking = self.builder, self.blocking
-        self.left_is_packed = negation(self.left_is_new(outer, first)) if blocking.keeps_left else False
+        # Where threads share rows, some may be missing for the first of the outer indices.
+        keeps = blocking.keeps_left and not blocking.split_rows and self.sharing.parts == 1
+        self.left_is_packed = negation(self.left_is_new(outer, first)) if keeps else False
         rows, columns = self.value(self.spec.rows.extent), self.value(self.spec.columns.extent)
         whole = columns if blocking.split_rows else rows
         if whole == 0:

@@ -138,6 +138,12 @@ def test_batches_vectors_and_merged_axes(letters: str, stored: tuple[str, str, s
         check(letters, {**extents, letters[0]: 1}, dtype, stored, accumulate=True)
 
 
+@pytest.mark.parametrize("parts", [2, 3, 5])
+def test_rows_that_threads_share_are_all_packed(parts: int) -> None:
+    """A thread may begin in the midst of the rows of one outer index, and goes on with all rows of the next."""
+    check("scpq,sypxq->cyx", {"s": 5, "c": 24, "p": 4, "q": 4, "y": 7, "x": 22}, "float32", parts=parts)
+
+
 @pytest.mark.parametrize("k", [1023, 1024, 1025, 2500])
 def test_a_long_sum_is_cut_into_blocks(k: int) -> None:
     check("mk,kn->mn", {"m": 20, "n": 40, "k": k}, "float32", scaled=True, accumulate=True)
