@@ -12,6 +12,7 @@ from covector.optim.settings import Group, Setting
 from covector.tensors.call import Planned, note
 from covector.tensors.direct import FromItems
 from covector.tensors.dtypes import Kind, kind_of
+from covector.tensors.known import known_calls
 from covector.tensors.node import STATE, leaf, renewed
 from covector.tensors.picking import Pick, picking
 from covector.tensors.tensor import Tensor
@@ -58,7 +59,8 @@ class Updates:
         own = [states[parameter] for parameter in parameters]
         gradients = [parameter.grad for parameter in parameters]
         tensors = [*parameters, *gradients, *chain.from_iterable(map(_values_of, own))]
-        trace = STATE.here.trace
+        here = STATE.here
+        trace, known = here.trace, known_calls(here)
         if trace is not None:
             trace.note(tensors)
         nodes = list(map(_node_of, tensors))
@@ -74,7 +76,10 @@ class Updates:
             nodes += [leaf(kind, settings[at](group)) for kind, at in calls.numbers]
         else:
             nodes += [renewed(kind, FromItems(settings[at], group)) for kind, at in calls.numbers]
+        given = len(nodes)
         hold(calls.targets(tensors), note(calls.planned, nodes))
+        if known is not None:
+            known.followed(here, calls, nodes, given)
 
     def _made(
         self,

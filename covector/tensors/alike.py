@@ -19,7 +19,10 @@ from covector.tensors.picking import picking
 MOST = 512
 """Graphs that are known, by the entries of their calls; the one known for longest goes first."""
 
-_HOME = 3  # references to a leaf that is given away, but for arguments: home, the leaves, and a variable
+Found = tuple[Nodes, Nodes, Nodes]
+"""The inputs of a program, the outputs of it, and the leaves whose memory these take."""
+
+_HOME = 4  # references to a leaf that is given away, but for arguments: home, the leaves, a variable, and the count
 
 _known: OrderedDict[Entries, Alike] = OrderedDict()
 
@@ -45,7 +48,7 @@ def remember(graph: Numbered, outputs: Sequence[int], in_place: Sequence[tuple[i
 class Alike:
     """What a graph is like that ``launch`` computes, and where in it inputs, outputs and what is taken are."""
 
-    __slots__ = ("_inputs", "_outputs", "_pattern", "_references", "_taken", "launch")
+    __slots__ = ("_inputs", "_outputs", "_pattern", "_references", "launch", "taken")
 
     def __init__(
         self, graph: Numbered, outputs: Sequence[int], in_place: Sequence[tuple[int, int]], launch: Launch
@@ -55,11 +58,11 @@ class Alike:
         self._references = graph.references
         self._pattern = Pattern(calls, graph.numbers, [node.spent for node in calls])
         self._inputs, self._outputs = picking(launch.compiled.linked.leaves), picking(outputs)
-        self._taken = [
-            (outputs[at], number - len(calls), graph.uses[leaves[number - len(calls)]] + 1) for at, number in in_place
+        self.taken = [
+            (outputs[at], number - len(calls), graph.uses[leaves[number - len(calls)]]) for at, number in in_place
         ]
 
-    def match(self, calls: Nodes) -> tuple[Nodes, Nodes, Nodes] | None:
+    def match(self, calls: Nodes) -> Found | None:
         """The inputs, the outputs and the leaves whose memory is taken; None where the graph is another."""
         # The references are counted before anything here holds a node.
         if list(map(getrefcount, calls)) != self._references:
@@ -68,7 +71,7 @@ class Alike:
         if leaves is None:
             return None
         taken = []
-        for output, number, uses in self._taken:
+        for output, number, uses in self.taken:
             home: Node = leaves[number]
             if calls[output].home is not home or getrefcount(home) - uses > _HOME or not is_free(home.data):
                 return None

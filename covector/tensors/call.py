@@ -98,7 +98,7 @@ Planned = tuple[Entry, Pick, int, Kind]
 
 
 def note(planned: Iterable[Planned], items: list[Node]) -> list[Node]:
-    """The nodes of calls of which no gradient is wanted; each is added to ``items``, from which arguments are picked."""
+    """The nodes of calls of which no gradient is wanted; each is added to ``items``, of which arguments are picked."""
     first = len(items)
     for entry, pick, output, kind in planned:
         items.append(Node(entry, pick(items), output, kind, 0))

@@ -19,6 +19,7 @@ import numpy as np
 from covector.errors import BoundsError, CovectorError
 from covector.tensors.alike import alike, remember
 from covector.tensors.dtypes import NUMPY
+from covector.tensors.known import Computed, Known, known_calls
 from covector.tensors.launch import Launch, array_of, is_free
 from covector.tensors.node import STATE, Node
 from covector.tensors.numbering import Numbered, is_computed
@@ -74,12 +75,16 @@ def flush() -> None:
     if here.trace is not None or not here.pending:
         return
     here.gathered = 0
+    known, here.known = known_calls(here), None
     pending, here.pending = here.pending, []
     with LOCK:
         if is_computed(pending):
-            pending = [node for node in pending if node.data is None]
+            pending, known = [node for node in pending if node.data is None], None
         if len(pending) <= MOST_TOGETHER:
-            _flush(pending)
+            if known is None:
+                _flush(pending)
+            else:
+                _flush_known(pending, known)
             return
         while pending:
             # What the calls after a piece use is held by them.
@@ -94,6 +99,30 @@ def gather(size: int) -> None:
     if here.gathered > MOST_GATHERED:
         here.gathered = 0
         flush()
+
+
+def _flush_known(calls: list[Node], known: Known) -> None:
+    """Compute those of some calls that somebody holds, of which it is known what they are."""
+    # The references are counted before anything but what knows the calls holds a node.
+    references = list(map(getrefcount, calls))
+    stage = known.stage
+    if stage.computed is not None:
+        found = stage.computed.match(calls, references, known.items)
+        if found is not None:
+            _launch(stage.computed.alike.launch, calls, *found)
+            return
+    places: dict[int, list[int]] = {}
+    for place, node in enumerate(known.items):
+        places.setdefault(id(node), []).append(place)
+    del node
+    known.items.clear()
+    like = alike(calls)
+    again = None if like is None else like.match(calls)
+    if like is None or again is None:
+        _flush(calls)
+        return
+    stage.computed = Computed(like, calls, references, places, again)
+    _launch(like.launch, calls, *again)
 
 
 def _flush(calls: list[Node]) -> None:

@@ -85,10 +85,11 @@ ENTRIES: dict[Any, Any] = {}
 class Here:
     """What a thread has: the calls not computed yet, whether gradients are recorded, and the trace it is in.
 
-    ``gathered`` are the bytes of the tensors made from data since something was computed.
+    ``gathered`` are the bytes of the tensors made from data since something was computed, ``known`` what the calls are
+    known to be.
     """
 
-    __slots__ = ("entries", "gathered", "grad_enabled", "pending", "trace")
+    __slots__ = ("entries", "gathered", "grad_enabled", "known", "pending", "trace")
 
     def __init__(self) -> None:
         self.pending: list[Node] = []
@@ -96,6 +97,7 @@ class Here:
         self.grad_enabled = True
         self.entries: dict[Any, Any] = ENTRIES
         self.trace: Any = None
+        self.known: Any = None
 
 
 class State(threading.local):

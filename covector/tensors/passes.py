@@ -12,7 +12,8 @@ from itertools import count
 from operator import attrgetter
 
 from covector.tensors.call import Planned, note
-from covector.tensors.node import STATE, Node
+from covector.tensors.known import Known, Stage
+from covector.tensors.node import STATE, Here, Node
 from covector.tensors.numbering import is_computed
 from covector.tensors.pattern import Entries, Nodes, Pattern, entries_of
 from covector.tensors.picking import picking
@@ -40,7 +41,7 @@ def cotangents_of(root: Node, make: Callable[[Node], Made]) -> Pairs:
     entries = entries_of(pending)
     like = _known.get(entries)
     if like is not None:
-        found = like.again(pending, root)
+        found = like.again(here, root)
         if found is not None:
             return found
     calls = pending.copy()
@@ -87,7 +88,7 @@ def _like(
     return Like(pattern, numbers[root], [at for at, node in enumerate(calls) if node.spent], planned, ends, pairs)
 
 
-class Like:
+class Like(Stage):
     """What a backward pass is like: the calls before it, of which ``through`` are passed, and those that it notes.
 
     ``ends`` are the nodes at which it ends, with whether they gather a gradient; ``pairs`` those that do, with it.
@@ -104,11 +105,13 @@ class Like:
         ends: Sequence[tuple[int, bool]],
         pairs: Sequence[tuple[int, int]],
     ) -> None:
+        super().__init__()
         self._pattern, self._root, self._through = pattern, root, through
         self._planned, self._ends, self._pairs = planned, ends, pairs
 
-    def again(self, calls: Nodes, root: Node) -> Pairs | None:
+    def again(self, here: Here, root: Node) -> Pairs | None:
         """The same pass from ``root``; None, and nothing is done, where the graph is another."""
+        calls = here.pending
         leaves = self._pattern.leaves(calls)
         if leaves is None or calls[self._root] is not root or not _is_usual(calls):
             return None
@@ -120,4 +123,6 @@ class Like:
         for place in self._through:
             items[place].spent = True
         note(self._planned, items)
+        if calls is here.pending:
+            here.known = Known(self, calls, items)
         return [(items[place], items[cotangent]) for place, cotangent in self._pairs]
