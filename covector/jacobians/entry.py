@@ -26,6 +26,7 @@ from covector.jacobians.repeat import Derivative, Result
 from covector.jacobians.run import run
 from covector.jacobians.tensors import holds_tensors
 from covector.jacobians.terms import Groups, Term, groups_of, joined
+from covector.jacobians.views import without_views
 from covector.run.extents import evaluate_extent
 from covector.run.reference import Array
 
@@ -199,7 +200,7 @@ def gradients_program(program: Program, by: tuple[Input, ...]) -> Program:
     parts = tuple(found.cotangents[own] or zeros[own] for own in by)
     unread = tuple(part for part in parts if part in zeros.values())
     kept = (cotangent for cotangent in found.cotangents.values() if cotangent is not None)
-    return Program(program.inputs, (*program.statements, *kept, *unread), parts)
+    return without_views(Program(program.inputs, (*program.statements, *kept, *unread), parts))
 
 
 @lru_cache(maxsize=256)

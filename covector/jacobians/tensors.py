@@ -15,6 +15,7 @@ from covector.errors import CovectorError
 from covector.ir import Compute, Input, Literal, Opaque, Program, Read, as_affine, transform
 from covector.ir import Tensor as IRTensor
 from covector.jacobians.names import Given, Name, labelled
+from covector.jacobians.views import without_views
 from covector.run.reference import Array
 from covector.tensors import flush
 from covector.tensors.launch import array_of
@@ -90,7 +91,7 @@ def _program(results: Sequence[Node], held: Mapping[Node, Name]) -> tuple[Progra
     place = {node: linked.places[number] for number, node in enumerate(wanted)}
     outputs = tuple(replaced[linked.program.outputs[place[node]]] for node in results)
     inputs = tuple(tensor for tensor in replaced.values() if isinstance(tensor, Input))
-    return Program(inputs, tuple(statements), outputs), arrays  # type: ignore[arg-type]
+    return without_views(Program(inputs, tuple(statements), outputs)), arrays  # type: ignore[arg-type]
 
 
 def _reading(statement: Compute | Opaque, replaced: dict[IRTensor, IRTensor | Literal]) -> Compute:

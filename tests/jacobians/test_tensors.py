@@ -21,6 +21,16 @@ def test_functions_of_tensors() -> None:
     np.testing.assert_allclose(found @ cv.ones(3, 4, dtype="float64"), np.zeros((3, 4)), atol=1e-12)
 
 
+def test_a_loss_of_tensors_has_the_structure_of_its_formula() -> None:
+    u, v, t = (RNG.normal(size=shape) for shape in [(6, 2), (5, 2), (6, 5)])
+    target = cv.tensor(t)
+    found = cv.hessian(lambda u, v: ((target - u @ v.T) ** 2).mean(), argnums=(0, 1))(cv.tensor(u), cv.tensor(v))
+    assert str(found[0][0].structure) == "identity 6×6 ⊗ dense 2×2"
+    assert found[0][0].nbytes == 4 * 8
+    np.testing.assert_allclose(found[0][0].dense(), np.einsum("pi,kj,kq->pqij", np.eye(6), v, v) / 15, rtol=1e-12)
+    assert "mT" not in found[0][0].latex()
+
+
 def test_a_model_by_its_input_keeps_the_samples_apart() -> None:
     model = cv.nn.Sequential(cv.nn.Linear(4, 5), cv.nn.Tanh(), cv.nn.Linear(5, 2))
     x = cv.tensor(RNG.normal(size=(7, 4)).astype(np.float32))
