@@ -20,6 +20,7 @@ SHOWN = {
     "linear_layer": ["q = i:  input[p,j]", "bias   agrees: True", "index i has two extents: M"],
     "digits_cnn": ["6090 weights", "epoch  1  loss", "test accuracy"],
     "digits_mlp": ["1438 images, 2 epochs", "test accuracy", "loaded again"],
+    "newton": ["step  6  largest gradient", "Newton  9 steps", "L-BFGS"],
     "oscillator": ["step    1  squared residual", "largest error of u on [0, 3]"],
     "regression": ["∂Loss/∂Y[i,j] = E[i,j]/n", "G  = [-1.5 -0.5]", "step 5: loss 0.0", "largest difference:"],
     "softmax_cross_entropy": ["(softmax - onehot)/n, largest difference:"],
