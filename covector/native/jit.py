@@ -15,6 +15,9 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from covector.codegen.target import Target
+from covector.native.forks import held_at_fork
+
+held_at_fork(llvm.ffi.lib._lock._lock)  # of llvmlite, which has no name for it: no other thread is in LLVM at a fork
 
 LEVEL = 1
 """How hard LLVM tries to make good machine code; a higher level takes longer, and the code runs no faster."""

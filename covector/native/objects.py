@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 from covector.codegen.module import Unit
 from covector.native import jit
 from covector.native.cache import Cache, key_of
+from covector.native.forks import held_at_fork
 
 Key = tuple[str, tuple[tuple[str, Any], ...]]
 """A text, and for each function that it calls the name and the key, or the address of what is no unit."""
@@ -29,6 +30,10 @@ _linked: WeakValueDictionary[Key, Linked] = WeakValueDictionary()
 """The units in memory."""
 
 
+_LOCK = held_at_fork(threading.RLock())
+"""Held while machine code is made, partly without llvmlite's own lock."""
+
+
 @functools.cache
 def cache() -> Cache:
     """The cache of this process."""
@@ -45,7 +50,8 @@ def object_codes(texts: Iterable[str], threads: int) -> dict[str, bytes]:
     here = jit.host()
     keys = {text: key_of(text, here.name, here.features, jit.version()) for text in texts}
     found = {text: cache().get(key) for text, key in keys.items()}
-    made = _made([text for text, code in found.items() if code is None], threads)
+    with _LOCK:
+        made = _made([text for text, code in found.items() if code is None], threads)
     cache().put_all({keys[text]: code for text, code in made.items()})
     return {text: made[text] if code is None else code for text, code in found.items()}
 

@@ -20,6 +20,7 @@ from typing import Any
 from covector.codegen.denormals import flushing
 from covector.errors import CovectorError
 from covector.native import jit, objects
+from covector.native.forks import held_at_fork
 from covector.native.memory import address, aligned_bytes
 
 WORDS = {
@@ -274,7 +275,7 @@ class Pool:
         self.threads = len(os.sched_getaffinity(0)) if has_futex() else 1
         """The number of threads that programs run on."""
         self.state = NOT_STARTED
-        self._lock = threading.Lock()
+        self._lock = held_at_fork(threading.RLock())
         self._code: jit.Code | None = None
         self._memory: list[Any] = []
 
@@ -327,7 +328,7 @@ class Pool:
 
     def forget(self) -> None:
         """Begin anew in a child process, which has the memory of its parent but not its threads."""
-        self.state, self._lock = NOT_STARTED, threading.Lock()
+        self.state = NOT_STARTED
 
 
 POOL = Pool()

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from covector.ir import Affine, Symbol, as_affine
 from covector.ir.check import check
 from covector.native.engine import Executable, compile_program
+from covector.native.forks import held_at_fork
 from covector.run.extents import evaluate_extent
 from covector.tensors.link import Graph, Linked, LinkError, link
 
@@ -73,7 +74,7 @@ class _Structure:
 
 
 _structures: OrderedDict[object, _Structure] = OrderedDict()
-_lock = threading.RLock()
+_lock = held_at_fork(threading.RLock())
 compiled_count = 0
 
 
