@@ -153,8 +153,12 @@ def specify(product: Product, kept: Mapping[Tensor, Sequence[int]] | None = None
 
 
 def _is_symmetric(product: Product, rows: Sequence[Group], columns: Sequence[Group], swapped: bool) -> bool:
-    """Whether rows and columns of a symmetric product are one group each, of indices that go together."""
-    if not product.symmetric or len(rows) != 1 or len(columns) != 1 or columns[0].target is not ONE:
+    """Whether rows and columns of a symmetric result are one group each, of indices that go together; what a product is
+    added to need not be symmetric.
+    """
+    if not product.symmetric or product.accumulate or len(rows) != 1 or len(columns) != 1:
+        return False
+    if columns[0].target is not ONE:
         return False
     sides = (product.columns, product.rows) if swapped else (product.rows, product.columns)
     places = [[side.index(i) for i in group.indices] for side, group in zip(sides, (rows[0], columns[0]), strict=True)]

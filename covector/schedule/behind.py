@@ -78,8 +78,10 @@ def _columns(before: Kernel, kernel: Kernel) -> Index | None:
 
 
 def _is_matrix(product: Product) -> bool:
-    """Whether a product is one of matrices, stored row by row, with columns enough."""
-    if product.batch or len(product.rows) != 1 or len(product.columns) != 1 or product.accumulate:
+    """Whether a product is one of matrices, stored row by row, with columns enough, each made by one thread: those of a
+    symmetric one are mirrored rows too.
+    """
+    if product.batch or len(product.rows) != 1 or len(product.columns) != 1 or product.accumulate or product.symmetric:
         return False
     columns = product.columns[0].extent
     if columns.is_constant and columns.constant < FEW:

@@ -65,3 +65,37 @@ def test_machine_code_agrees_with_the_interpreter(source: str) -> None:
     given = [arrays[tensor.name] for tensor in program.inputs]
     wanted = evaluate(program, arrays)[program.output.name]
     np.testing.assert_allclose(compile_program(program).run(given)[0], wanted, rtol=1e-12, atol=1e-11)
+
+
+BEHIND = """
+    t[k,i] = x[k,i] * w[k]
+    p[i,j] = sum[k](t[k,i] * x[k,j])
+    y[i,j] = p[i,j] - v[i] * v[j] + exp(p[i,j] / 100)
+"""
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+def test_what_is_elementwise_in_a_symmetric_product(known: bool) -> None:
+    """No thread goes on with columns whose mirrored part another one makes."""
+    rows, columns = 300, 420
+    shapes = (
+        {"x": f"{rows} {columns}", "w": f"{rows}", "v": f"{columns}"} if known else {"x": "K N", "w": "K", "v": "N"}
+    )
+    run = compile_program(read_program(BEHIND, shapes)).run
+    generator = np.random.default_rng(1)
+    x, w, v = (generator.normal(size=size) for size in ((rows, columns), rows, columns))
+    p = (x * w[:, None]).T @ x
+    for _ in range(20):
+        np.testing.assert_allclose(run([x, w, v])[0], p - np.outer(v, v) + np.exp(p / 100), rtol=1e-10, atol=1e-10)
+
+
+def test_a_symmetric_product_is_added_to_what_is_not_symmetric() -> None:
+    program = read_program("new[i,j] = old[i,j] - 2 * sum[k](x[k,i] * x[k,j])", {"old": "150 150", "x": "64 150"})
+    place = {program.output: next(tensor for tensor in program.inputs if tensor.name == "old")}
+    generator = np.random.default_rng(2)
+    old, x = generator.normal(size=(150, 150)), generator.normal(size=(64, 150))
+    wanted = old - 2 * x.T @ x
+    given = {"old": old, "x": x}
+    (found,) = compile_program(program, place).run([given[tensor.name] for tensor in program.inputs])  # type: ignore[arg-type]
+    assert found is old
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-11)
