@@ -22,7 +22,7 @@ from covector.tensors.programs import Compiled
 Commit = Callable[[list[Any], list[int]], None]
 """What gives results and their addresses to those that they are for; it may be called twice."""
 
-SMALL = 1 << 11
+SMALL = 1 << 13
 """Bytes up to which an array may start anywhere: aligning it would take longer than it saves."""
 
 _ndarray = np.ndarray

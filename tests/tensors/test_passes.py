@@ -185,7 +185,7 @@ def test_a_step_is_computed_without_comparing_its_calls(computed: list[bool]) ->
 
 def test_what_is_held_meanwhile_keeps_its_value() -> None:
     training = Training()
-    for number in range(6):
+    for _ in range(6):
         training.step(cv.ones(1))
     before = [weight.detach() for weight in training.weights]
     gradient = training.weights[0].grad
