@@ -77,9 +77,10 @@ def test_an_operation_is_right(name: str, form: forms.Form) -> None:
     assert agrees(getattr(elementwise, name), case, case.expected()) is None
 
 
+@pytest.mark.parametrize("options", [{}, {"stride": 2}, {"groups": 2}, {"groups": 4}], ids=str)
 @pytest.mark.parametrize("name", ["numpy", "torch", "jax", "eager", "jitted"])
-def test_a_convolution_is_right(name: str) -> None:
-    case = convolution.Convolution(2)
+def test_a_convolution_is_right(name: str, options: dict[str, int]) -> None:
+    case = convolution.Convolution(4, **options)
     assert agrees(getattr(convolution, name), case, case.expected()) is None
 
 
