@@ -34,7 +34,10 @@ OPERATION_PAGES = DOCS / "operations"
 LONGEST = 120  # characters of a line, as everywhere in the repository
 EXECUTED = (
     ROOT / "README.md",
-    *(DOCS / f"{name}.md" for name in ("index", "notation", "delta-elimination", "jacobians", "training", "engine")),
+    *(
+        DOCS / f"{name}.md"
+        for name in ("index", "notation", "delta-elimination", "jacobians", "transforms", "training", "engine")
+    ),
 )
 """Pages written by hand whose code blocks are run."""
 
