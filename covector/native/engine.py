@@ -47,8 +47,6 @@ class Executable:
             self.code = Compiled(plan(program, in_place), program)
         except CovectorError as error:
             self.reason = error.message
-        except RuntimeError as error:  # LLVM's own, for code that it cannot make on this processor
-            self.reason = f"LLVM: {error}"
         homes: Mapping[Any, Input] = self.in_place
         self._written = {program.inputs.index(given) for given in self.in_place.values()}
         self._dtypes = [np.dtype(given.dtype) for given in program.inputs]

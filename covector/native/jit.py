@@ -15,6 +15,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from covector.codegen.target import Target
+from covector.errors import CovectorError
 from covector.native.forks import held_at_fork
 
 held_at_fork(llvm.ffi.lib._lock._lock)  # of llvmlite, which has no name for it: no other thread is in LLVM at a fork
@@ -68,9 +69,16 @@ def _machine() -> Iterator[llvm.TargetMachine]:
     _machines.append(machine)
 
 
+class CodeError(CovectorError):
+    """LLVM cannot make code of a text on this processor."""
+
+
 def _optimised(text: str, machine: llvm.TargetMachine) -> llvm.ModuleRef:
     """A module made from text, after the passes; no other thread has to do with it."""
-    module = llvm.parse_assembly(text, llvm.create_context())
+    try:
+        module = llvm.parse_assembly(text, llvm.create_context())
+    except RuntimeError as error:  # what llvmlite raises for everything
+        raise CodeError(f"LLVM: {error}") from error
     module.triple, module.data_layout = machine.triple, str(machine.target_data)
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
     manager = llvm.create_new_function_pass_manager()
@@ -94,7 +102,7 @@ def object_code(text: str) -> bytes:
         module = _optimised(text, machine)
         buffer = _emit_unlocked(machine, module, 1, error)
         if not buffer:
-            raise RuntimeError(str(error))
+            raise CodeError(f"LLVM: {error}")
         try:
             return ctypes.string_at(
                 llvm.ffi.lib.LLVMPY_GetBufferStart(buffer), llvm.ffi.lib.LLVMPY_GetBufferSize(buffer)
@@ -132,7 +140,10 @@ class Code:
             library.import_symbol(name, known)
         for name in exported:
             library.export_symbol(name)
-        self._tracker = library.link(_linker(), f"covector{next(_NUMBERS)}")
+        try:
+            self._tracker = library.link(_linker(), f"covector{next(_NUMBERS)}")
+        except RuntimeError as error:
+            raise CodeError(f"LLVM: {error}") from error
 
     def address(self, name: str) -> int:
         """The address of a function that was exported."""

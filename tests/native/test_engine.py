@@ -14,7 +14,7 @@ from covector.codegen.emit import emit
 from covector.errors import BoundsError, BudgetError, CovectorError, DtypeError, ShapeError
 from covector.frontend import read_program
 from covector.ir import Apply, Compute, Input, Literal, Opaque, Program, Read, as_affine
-from covector.native import blas, jit
+from covector.native import blas, jit, objects
 from covector.native.engine import compile_program
 from covector.ops import SCALARS
 from covector.schedule.plan_program import plan
@@ -193,3 +193,22 @@ def test_mkl_is_left_alone_where_it_is_slow(name: str, wanted: str, monkeypatch:
     monkeypatch.setattr(blas.jit, "host", lambda: SimpleNamespace(name=name))
     monkeypatch.setattr(blas.SETTINGS, "choice", "auto")
     assert blas.leave().library == wanted
+
+
+def test_the_interpreter_runs_what_has_no_code_but_hides_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(error: Exception) -> None:
+        def raising(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr(objects, "link", raising)
+        monkeypatch.setattr("covector.native.compiled.link", raising)
+
+    read = read_program("y[i] = x[i] + 1", {"x": "3"})
+    fail(jit.CodeError("LLVM: no such vector"))
+    executable = compile_program(read)
+    assert executable.reason == "LLVM: no such vector"
+    assert executable.run([np.arange(3.0)])[0].tolist() == [1, 2, 3]
+    for error in (RecursionError("too deep"), RuntimeError("a mistake")):
+        fail(error)
+        with pytest.raises(type(error)):
+            compile_program(read)
