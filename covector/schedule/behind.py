@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from math import prod
 
 from covector.ir import Index, Tensor, as_affine
 from covector.schedule.plan import Kernel, Loop, Product
 from covector.schedule.tree import accesses, leaves
+
+DEEP = 64
+"""From so many steps of the sum on, the loop is a small part of both, and the product is better shared as it likes."""
 
 FEW = 64
 """With fewer columns than this, a loop over all elements at once is better."""
@@ -78,10 +82,13 @@ def _columns(before: Kernel, kernel: Kernel) -> Index | None:
 
 
 def _is_matrix(product: Product) -> bool:
-    """Whether a product is one of matrices, stored row by row, with columns enough, each made by one thread: those of a
-    symmetric one are mirrored rows too.
+    """Whether a product is one of matrices, stored row by row, with a short sum and columns enough, each made by one
+    thread: those of a symmetric one are mirrored rows too.
     """
     if product.batch or len(product.rows) != 1 or len(product.columns) != 1 or product.accumulate or product.symmetric:
+        return False
+    inner = [index.extent for index in product.inner]
+    if not all(extent.is_constant for extent in inner) or prod(extent.constant for extent in inner) >= DEEP:
         return False
     columns = product.columns[0].extent
     if columns.is_constant and columns.constant < FEW:

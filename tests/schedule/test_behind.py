@@ -106,6 +106,11 @@ def test_few_columns_are_better_off_in_one_loop() -> None:
     assert not behind(read_program(text))
 
 
+def test_a_long_sum_is_shared_for_itself() -> None:
+    assert not behind(read(BEHIND["a bias and an activation"], inner=64))
+    assert behind(read(BEHIND["a bias and an activation"], inner=63))
+
+
 @pytest.mark.parametrize("sizes", [(40, 256), (1, 65), (0, 300), (7, 0), (130, 100)])
 def test_sizes_that_are_only_known_in_a_call(sizes: tuple[int, int], threads: int) -> None:
     rows, columns = sizes
