@@ -32,7 +32,18 @@ from benchmarks.record import Result, Row
 from benchmarks.report import block, data, markdown
 from benchmarks.threads import chosen, pin
 
-FAMILIES = (steps, elementwise, convolution, hessians, hessian_growth, newton, operations, processes, derivations, growth)
+FAMILIES = (
+    steps,
+    elementwise,
+    convolution,
+    hessians,
+    hessian_growth,
+    newton,
+    operations,
+    processes,
+    derivations,
+    growth,
+)
 LIBRARIES = ("numpy", "torch", "jax", "llvmlite", "scipy-openblas64")
 
 
