@@ -91,9 +91,7 @@ class PackedLoops(Frame):
     def panels(self, base: Base, low: Integer, high: Integer, outer: Integer, first: Integer) -> None:
         """The tiles of a range of panels, for one value of the outer indices."""
         builder, blocking = self.builder, self.blocking
-        # Where threads share rows, some may be missing for the first of the outer indices.
-        keeps = blocking.keeps_left and not blocking.split_rows and self.sharing.parts == 1
-        self.left_is_packed = negation(self.left_is_new(outer, first)) if keeps else False
+        self.left_is_packed = negation(self._packs_left(outer, first)) if blocking.keeps_left else False
         rows, columns = self.value(self.spec.rows.extent), self.value(self.spec.columns.extent)
         whole = columns if blocking.split_rows else rows
         if whole == 0:
@@ -105,6 +103,14 @@ class PackedLoops(Frame):
                 self._columns(base, (0, rows), self._range(low, high, columns))
             else:
                 self._pieces(base, value_of(builder, low), value_of(builder, high))
+
+    def _packs_left(self, outer: Integer, first: Integer) -> Condition:
+        """Whether the left operand is still to be packed. Where threads share rows, some may be missing for the first
+        of the outer indices, but not for the second.
+        """
+        is_new = self.left_is_new(outer, first)
+        shares_rows = self.blocking.split_rows or self.sharing.parts > 1
+        return either(is_new, equal(outer, first + 1)) if shares_rows else is_new
 
     def _range(self, low: Integer, high: Integer, extent: Integer) -> Range:
         """The rows or columns of a range of panels."""
