@@ -14,10 +14,11 @@ which each thread needs for itself, aligned to 64. ``kernel.tiles`` is the numbe
 (it may hold `Floor`). The scale is there if the product has one; the parameters are ``spec.parameters`` in order. All
 products that accumulate add to what the target holds; the others need not find zeros there.
 
-There are several ways to run one. `PackedLoops` copies panels of the operands where that pays; `TapLoops` reads images
-where they are; `StretchLoops` lets vectors run along the sum; `SymmetricLoops` computes half of the tiles. What they
-have in common is `Frame`; the innermost loops, `micro_kernel` and `dot_kernel`, and the packing functions are helpers
-of the module, which its kernels share.
+There are several ways to run one. `PackedLoops` copies panels of the operands where that pays; `TapLoops` copies parts
+of images once for all taps of a filter, and so does `FilterLoops` for sums over their pixels; `StretchLoops` lets
+vectors run along the sum; `SymmetricLoops` computes half of the tiles. What they have in common is `Frame`; the innermost
+loops, such as `micro_kernel` and `dot_kernel`, and the packing functions are helpers of the module, which its kernels
+share.
 """
 
 from __future__ import annotations
