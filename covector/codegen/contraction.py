@@ -16,7 +16,7 @@ products that accumulate add to what the target holds; the others need not find 
 
 There are several ways to run one. `PackedLoops` copies panels of the operands where that pays; `TapLoops` copies parts
 of images once for all taps of a filter, and so does `FilterLoops` for sums over their pixels; `StretchLoops` lets
-vectors run along the sum; `SymmetricLoops` computes half of the tiles. What they have in common is `Frame`; the innermost
+vectors run along the sum; `SymmetricLoops` computes half of the tiles. What they have in common is `Frame`; the inner
 loops, such as `micro_kernel` and `dot_kernel`, and the packing functions are helpers of the module, which its kernels
 share.
 """
