@@ -20,6 +20,7 @@ from covector.codegen.python_call import ENTRY, FUNCTIONS, python_call, symbol
 from covector.codegen.python_parts import CANDIDATE, CODES, HEAD, LEAVES, LISTS, SORTS, Layout, place
 from covector.native import interpreter
 from covector.native.interpreter import Unsupported
+from covector.native.jit import CodeError
 from covector.native.pool import POOL
 from covector.tensors import flush
 from covector.tensors.launch import fresh
@@ -326,7 +327,7 @@ def _installed(callable_type: type, slowly: Any) -> str:
         objects |= {"lock": flush.LOCK, "acquire": flush.LOCK.acquire, "release": flush.LOCK.release}
         named = {symbol(name): thing for name, thing in objects.items()}
         method = interpreter.native_method(callable_type, "__call__", text, ENTRY, FUNCTIONS, named)
-    except (Unsupported, RuntimeError) as reason:
+    except (Unsupported, CodeError) as reason:
         return str(reason)
     callable_type.__call__ = method  # type: ignore[method-assign]
     return ""
