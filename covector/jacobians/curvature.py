@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from covector.errors import ShapeError
-from covector.ir import Compute, Program
+from covector.errors import DtypeError, ShapeError
+from covector.ir import Compute, Program, is_float
 from covector.jacobians.entry import Argnums, Names, input_named, jacobian_of, wanted
 from covector.jacobians.forward import Forward, Shapes, Source
 from covector.jacobians.hessian import hessian_of
@@ -90,6 +90,8 @@ def _between(
         if len(program.outputs) > 1 or not isinstance(program.output, Compute):
             hint = "concatenate them"
             raise ShapeError(f"a function with one result is wanted, not with {len(program.outputs)}", hint=hint)
+        if not is_float(program.output.dtype):
+            raise DtypeError(f"the function gives {program.output.dtype}, and only floats have derivatives")
         value = run(program, given.arrays, dict(extents))[0]
         own = Program(program.inputs, program.statements, (program.output,))
         rights = {

@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import isfinite
 from typing import Any
 
-from covector.errors import CovectorError
+from covector.errors import CovectorError, JitError
 from covector.ir import Compute, Input, Literal, Opaque, Program, Read, as_affine, transform
 from covector.ir import Tensor as IRTensor
 from covector.jacobians.names import Given, Name, labelled
@@ -20,7 +20,7 @@ from covector.run.reference import Array
 from covector.tensors import flush
 from covector.tensors.launch import array_of
 from covector.tensors.link import link
-from covector.tensors.node import ABSENT, Node, leaf
+from covector.tensors.node import ABSENT, STATE, Node, leaf
 from covector.tensors.numbering import Numbered
 from covector.tensors.tensor import Tensor, call
 from covector.tensors.trace import Trace
@@ -35,14 +35,18 @@ def holds_tensors(args: Sequence[Any], named: Mapping[str, Any]) -> bool:
 def given_tensors(function: Callable[..., Any], args: Sequence[Any], named: Mapping[str, Any]) -> Given:
     """The program of a function at arguments that are trees of tensors.
 
-    Raises `CovectorError` where the function changes a tensor or returns something else than tensors.
+    Random numbers that the function draws are constants too. Raises `CovectorError` where the function changes a tensor
+    or returns something else than tensors, and `JitError` where it looks at values or where this call is traced itself.
     """
+    if STATE.trace is not None:
+        message = "structured derivatives are objects that hold values, and a function that is traced has none"
+        raise JitError(message, hint="under jit, vmap and the like: cv.func.jacobian, cv.func.hessian, cv.func.hvp")
     name = getattr(function, "__name__", type(function).__name__)
     tree = (tuple(args), dict(named))
     tensors, _, rebuild = flatten(tree)
     flush.flush()
     stand_ins = [Tensor(leaf(tensor._node.kind, ABSENT)) for tensor in tensors]
-    with Trace(name) as trace:
+    with Trace(name, "a Jacobian or Hessian") as trace:
         new_args, new_named = rebuild(list(stand_ins))
         returned, _, rebuilt = flatten(function(*new_args, **new_named))
         if trace.updated:
@@ -86,7 +90,8 @@ def _program(results: Sequence[Node], held: Mapping[Node, Name]) -> tuple[Progra
         if node not in held and type(node.data) in (int, float) and isfinite(node.data):
             replaced[given] = Literal(Fraction(str(node.data)))
         elif node not in held:
-            arrays[name] = array_of(node)
+            drawn = node.data is ABSENT and node.source is not None
+            arrays[name] = node.source() if drawn else array_of(node)
     statements = [_reading(statement, replaced) for statement in linked.program.statements]
     place = {node: linked.places[number] for number, node in enumerate(wanted)}
     outputs = tuple(replaced[linked.program.outputs[place[node]]] for node in results)

@@ -29,6 +29,8 @@ def value_and_grad(
     (tensor(5.), {'a': tensor([2., 4.])})
     """
     places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    if not callable(function):
+        raise GradientError(f"grad is of a function, not {type(function).__name__}", hint="grad(function)(x)")
 
     @wraps(function)
     def call(*arguments: Any, **keywords: Any) -> Any:
@@ -38,6 +40,9 @@ def value_and_grad(
             rebuilt = []
             outer = False
             for place in places:
+                if not -len(given) <= place < len(given):
+                    message = f"grad: argnums is {argnums}, but only {len(given)} positional arguments were given"
+                    raise GradientError(message, hint="arguments given by name are not counted")
                 tensors, _, rebuild = flatten(given[place])
                 if not tensors:
                     raise GradientError(f"argument {place} holds no tensor to differentiate by", hint=_TENSORS)

@@ -18,8 +18,8 @@ class Trace:
     what it was, and ``guards`` what the trace took for granted.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, transform: str = "jit") -> None:
+        self.name, self.transform = name, transform
         self.noted: dict[Node, Tensor] = {}
         self.inside: set[Node] = set()
         self.updated: dict[int, tuple[Tensor, Node, bool]] = {}
@@ -45,7 +45,7 @@ class Trace:
     def refuse_look(self) -> NoReturn:
         """Raise `JitError`: a value was asked for that only a later call has."""
         raise JitError(
-            f"{self.name} looks at the value of a tensor while it is traced by jit",
+            f"{self.name} looks at the value of a tensor while it is traced by {self.transform}",
             hint="what depends on values cannot choose between programs: use where(condition, a, b), or take the look "
             "(item(), bool(), numpy(), print, a mask, sorting by value) out of the function",
         )

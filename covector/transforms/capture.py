@@ -9,6 +9,7 @@ from typing import Any
 
 from covector.errors import TransformError
 from covector.ir import Compute, Input, Program, as_affine
+from covector.tensors.backward import recorded
 from covector.tensors.call import record
 from covector.tensors.form import Form, entry_at
 from covector.tensors.link import Call, Graph, link
@@ -77,7 +78,9 @@ def _linked(
     own = set(calls)
     boundary = dict.fromkeys(given)
     boundary.update(dict.fromkeys(argument for node in calls for argument in node.args if argument not in own))
-    wanted = {argument for node in calls for place, argument in enumerate(node.args) if node.mask >> place & 1}
+    # A derivative that was taken inside has left its marks on the calls that it needed, but not on the results.
+    flows = recorded(results)
+    wanted = {argument for node in flows for place, argument in enumerate(node.args) if node.mask >> place & 1}
     place = {node: number for number, node in enumerate((*boundary, *calls))}
     items = tuple(
         Call(node.entry, node.output, tuple([place[argument] for argument in node.args]))

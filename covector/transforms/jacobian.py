@@ -25,7 +25,7 @@ from covector.tensors.tensor import Tensor
 from covector.tensors.tree import flatten
 from covector.transforms.directional import jvp
 from covector.transforms.recording import Recording
-from covector.transforms.trees import Argnums, Function, check_function, floats_of, places_of
+from covector.transforms.trees import Argnums, Function, check_function, floats_of, places_of, with_tensors
 from covector.transforms.vmap import vmap
 
 
@@ -111,7 +111,15 @@ def hessian(function: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
-    return jacfwd(jacrev(function, argnums, has_aux), argnums, has_aux)
+    check_function("hessian", function)
+    twice = jacfwd(jacrev(function, argnums, has_aux), argnums, has_aux)
+
+    @wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        _check_floats("hessian", arguments, places_of("hessian", argnums, len(arguments)))
+        return twice(*arguments, **keywords)
+
+    return call
 
 
 def hvp(function: Function, argnums: Argnums = 0) -> Callable[..., Any]:
@@ -132,6 +140,7 @@ def hvp(function: Function, argnums: Argnums = 0) -> Callable[..., Any]:
             raise TransformError("hvp wants the vector as its last argument", hint="hvp(f)(x, v)")
         *arguments, vector = given
         places = places_of("hvp", argnums, len(arguments))
+        _check_floats("hvp", arguments, places)
         by = argnums if isinstance(argnums, int) else tuple(argnums)
         vectors = (vector,) if isinstance(argnums, int) else tuple(vector)
 
@@ -144,6 +153,11 @@ def hvp(function: Function, argnums: Argnums = 0) -> Callable[..., Any]:
         return jvp(slope, tuple(arguments[place] for place in places), vectors)[1]
 
     return call
+
+
+def _check_floats(name: str, arguments: Sequence[Any], places: Sequence[int]) -> None:
+    """Raise `DtypeError` where an argument to differentiate by holds something else than floats."""
+    floats_of(name, [with_tensors(arguments[place]) for place in places], places)
 
 
 def _recorded(

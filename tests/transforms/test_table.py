@@ -74,6 +74,14 @@ def test_an_operation(name: str, setting: Setting) -> None:
     other = sum((c * t).sum().item() for c, t in zip(curved, tangents, strict=True))
     assert abs(second - other) <= 1e-8 * (1 + abs(second))
 
+    def bent(*floats: Any) -> Any:
+        return cv.jvp(slope, floats, tuple(tangents))[1]
+
+    third = cv.jvp(bent, tuple(primals), tuple(tangents))[1].item()
+    turned = cv.func.hvp(slope, tuple(range(len(by))))(*primals, tuple(tangents))
+    backward = sum((c * t).sum().item() for c, t in zip(turned, tangents, strict=True))
+    assert abs(third - backward) <= 1e-7 * (1 + abs(third))
+
     if name in ORACLES:
         oracle = ORACLES[name]
         expected = expected_jacobian(

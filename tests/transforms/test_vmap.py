@@ -202,6 +202,19 @@ def _ours(space: Any, function: Any) -> dict[str, Any]:
         "jacrev": lambda x: (cv.jacrev(lambda y: function(y) * y)(x) * c).sum(),
         "vmap": lambda x: (cv.vmap(function)(cv.outer(c, x)) * c).sum(),
         "vmap last": lambda x: (cv.vmap(lambda s, y: function(s * y), (0, None))(c, x) * c).sum(),
+        "jacobian": lambda x: (cv.func.jacobian(lambda y: function(y) * y)(x) * c).sum(),
+        "hessian": lambda x: (cv.func.hessian(function)(x) @ c * c).sum(),
+        "gauss newton": lambda x: (
+            cv.func.gauss_newton_product(lambda y: function(y) * y, lambda z: (z**3).sum())(x, c) * c
+        ).sum(),
+        "fisher": lambda x: (cv.func.fisher_product(lambda y: function(y) * y)(x, c) * c).sum(),
+        "per sample": lambda x: (
+            cv.func.per_sample_grad(lambda y, s: function(s * y))(x, c) * cv.tensor(WEIGHTS[:, None])
+        ).sum(),
+        "cond": lambda x: cv.cond(x.sum() > 0, function, lambda y: function(y) * 2, x),
+        "while": lambda x: cv.while_loop(
+            lambda state: state[0] < 2, lambda state: (state[0] + 1, function(x * state[1])), (0, x[0]), max_steps=3
+        )[1],
         "checkpoint": cv.checkpoint(function),
         "jit": cv.jit(function),
         "scan": lambda x: cv.scan(lambda total, s: (total + function(x * s), None), cv.tensor(np.array(0.0)), c)[0],
@@ -222,6 +235,13 @@ def _theirs(function: Any) -> dict[str, Any]:
         "jacrev": lambda x: (f.jacfwd(lambda y: function(y) * y)(x) * c).sum(),
         "vmap": looped,
         "vmap last": looped,
+        "jacobian": lambda x: (f.jacfwd(lambda y: function(y) * y)(x) * c).sum(),
+        "hessian": lambda x: (f.jvp(f.grad(function), (x,), (c,))[1] * c).sum(),
+        "gauss newton": lambda x: (6 * function(x) * x * f.jvp(lambda y: function(y) * y, (x,), (c,))[1] ** 2).sum(),
+        "fisher": lambda x: (f.jvp(lambda y: function(y) * y, (x,), (c,))[1] ** 2).sum(),
+        "per sample": lambda x: sum(f.grad(lambda y, s=s: function(s * y))(x).sum() * s for s in c),
+        "cond": lambda x: torch.where(x.sum() > 0, 1, 2) * function(x),
+        "while": lambda x: function(x * function(x * x[0])),
         "checkpoint": function,
         "jit": function,
         "scan": lambda x: sum(function(x * s) for s in c),
@@ -232,7 +252,7 @@ def _base(space: Any) -> Any:
     return lambda x: space.tanh(x[0] * x[1]) + (space.softmax(x, dim=0) * space.sin(x)).sum() * x[2]
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(60))
 def test_random_compositions(seed: int) -> None:
     generator = np.random.default_rng(seed)
     names = list(_theirs(_base(torch)))
