@@ -114,3 +114,27 @@ def test_names_of_trees() -> None:
     names = labelled(tree, lambda first, second, other: None, float)
     assert names == ["first_a", "first_b_0", "second", "other"]
     assert mapped((Name("x"), "x", None, [Name("y")]), str.upper) == ("X", None, None, ["Y"])
+
+
+@pytest.mark.parametrize("traced", [cv.jit, cv.vmap, cv.checkpoint])
+def test_they_are_not_made_in_a_function_that_is_traced(traced) -> None:
+    with pytest.raises(JitError, match=r"(?s)are objects that hold values.*cv\.func\.jacobian"):
+        traced(lambda x: cv.jacobian(cv.tanh)(x).dense())(cv.ones(3))
+
+
+def test_random_numbers_are_constants() -> None:
+    found = cv.jacobian(lambda x: x * cv.random.normal((3,)))(cv.ones(3))
+    assert found.structure.kind == "diagonal"
+    assert len(set(found.diagonal().tolist())) == 3
+
+
+def test_what_gauss_newton_matrices_are_not_of() -> None:
+    x = cv.ones(2)
+    with pytest.raises(DtypeError, match="the function gives bool"):
+        cv.fisher(lambda x: x > 0)(x)
+    with pytest.raises(cv.CovectorError, match="a loss is one float, and this has the shape 2"):
+        cv.gauss_newton(lambda x: x * x, lambda y: y)(x)
+    with pytest.raises(cv.CovectorError, match="a function with one result is wanted, not with 2"):
+        cv.fisher(lambda x: (x, x))(x)
+    with pytest.raises(DtypeError, match="hvp: argument 0 holds a tensor"):
+        cv.hvp(lambda x: (x * 1.0).sum())(cv.tensor([1, 2]), cv.tensor([1, 2]))

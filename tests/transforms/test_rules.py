@@ -264,6 +264,12 @@ def test_what_is_no_function_or_no_argument() -> None:
         cv.vjp(cv.sin, x, has_aux=True)
     with pytest.raises(CovectorError, match="argument 0 holds no tensor"):
         cv.grad(lambda x: x)(2.0)
+    with pytest.raises(GradientError, match="argnums is 2, but only 1 positional arguments were given"):
+        cv.grad(cv.sin, 2)(x)
+    with pytest.raises(GradientError, match="grad is of a function, not Tensor"):
+        cv.grad(x)  # type: ignore[arg-type]
+    with pytest.raises(CovectorError, match=r"hessian: argument 0 holds a tensor of shape \[2\] and dtype int64"):
+        cv.func.hessian(cv.sin)(whole)
 
 
 def test_directions_that_do_not_fit() -> None:

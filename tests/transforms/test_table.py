@@ -25,7 +25,7 @@ SETTINGS = [
     for name, case in CASES.items()
     for n, setting in enumerate(case.settings[:FIRST])
 ]
-OTHERWISE = {"logsumexp": cv.logsumexp}
+OTHERWISE = {"logsumexp": cv.logsumexp, "norm": cv.norm}
 """Operations that tensors build in another way than the table."""
 
 
