@@ -35,23 +35,23 @@ EXP, DIV = SCALARS["exp"], SCALARS["div"]
 
 
 def agree(program: Program) -> Program:
-    """The program with equal costly values written in one way."""
+    """The program with equal costly values written in one way: as a user has written them, if that is one way."""
     writings, replaced = Writings(), dict[Any, Compute]()
-    statements = written_first(computed(program))
-    for statement in statements:
+    statements = computed(program)
+    for statement in reads_first(sorted(statements, key=lambda statement: statement.is_derived)):
         own = reread(statement.body, replaced)
         body = writings.agreed(own, statement.is_derived)
         changed = body is not statement.body and dtype(body) == dtype(own)
         new = Compute(statement.name, statement.indices, body, statement.cast) if changed else statement
         replaced[statement] = new
     outputs = tuple(replaced[output] for output in computed(Program((), program.outputs, ())))
-    return Program(program.inputs, tuple(replaced[statement] for statement in statements), outputs)
+    return Program(program.inputs, reads_first([replaced[statement] for statement in statements]), outputs)
 
 
-def written_first(statements: Sequence[Compute]) -> tuple[Compute, ...]:
-    """The statements with those that a user has written, and what they read, before the other derived ones."""
+def reads_first(statements: Sequence[Compute]) -> tuple[Compute, ...]:
+    """The statements in their order, but for those that an earlier one reads."""
     known, found = frozenset(statements), dict[Compute, None]()
-    stack = sorted(statements, key=lambda statement: statement.is_derived)[::-1]
+    stack = list(reversed(statements))
     while stack:
         missing = [tensor for tensor in read_tensors(stack[-1]) if tensor in known and tensor not in found]
         if missing:
