@@ -217,11 +217,10 @@ class Newton(Optimizer):
 
 
 def _of_parameters(parameters: Sequence[Tensor], closure: Callable[[], Any]) -> Callable[..., Any]:
-    """A closure as a function of the values of parameters, which ask for gradients in it as they do outside."""
+    """A closure as a function of the values of parameters, which ask for gradients in it."""
 
     def loss(*values: Tensor) -> Any:
-        asking = [v.requires_grad_(p.requires_grad) for v, p in zip(values, parameters, strict=True)]
-        with holding(parameters, asking), enable_grad():
+        with holding(parameters, [value.requires_grad_() for value in values]), enable_grad():
             return closure()
 
     loss.__name__ = getattr(closure, "__name__", "the closure")
