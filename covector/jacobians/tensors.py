@@ -1,7 +1,7 @@
 """Functions of tensors as programs: what they do is recorded while they are called once with tensors without values.
 
 Tensors that such a function finds elsewhere, the parameters of a model for instance, are constants, with the values
-that they have at the call.
+that they have at the call. What it detaches has no derivative: it stands in the program as ``stop``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from covector.errors import CovectorError, JitError
 from covector.ir import Compute, Input, Literal, Opaque, Program, Read, as_affine, transform
 from covector.ir import Tensor as IRTensor
 from covector.jacobians.names import Given, Name, labelled
+from covector.jacobians.stops import stopped
 from covector.jacobians.views import without_views
 from covector.run.reference import Array
 from covector.tensors import flush
+from covector.tensors.backward import enable_grad
 from covector.tensors.launch import array_of
 from covector.tensors.link import link
 from covector.tensors.node import ABSENT, STATE, Node, leaf
@@ -46,7 +48,9 @@ def given_tensors(function: Callable[..., Any], args: Sequence[Any], named: Mapp
     tensors, _, rebuild = flatten(tree)
     flush.flush()
     stand_ins = [Tensor(leaf(tensor._node.kind, ABSENT)) for tensor in tensors]
-    with Trace(name, "a Jacobian or Hessian") as trace:
+    for stand_in in stand_ins:
+        stand_in.requires_grad_(stand_in._node.kind.is_float)
+    with Trace(name, "a Jacobian or Hessian") as trace, enable_grad():
         new_args, new_named = rebuild(list(stand_ins))
         returned, _, rebuilt = flatten(function(*new_args, **new_named))
         if trace.updated:
@@ -54,7 +58,7 @@ def given_tensors(function: Callable[..., Any], args: Sequence[Any], named: Mapp
             raise CovectorError(message, hint="return the new value instead of writing it")
         if not returned:
             raise CovectorError(f"{name} returns no tensor", hint="return a tensor, or a tuple or dict of tensors")
-        results = [_called(tensor) for tensor in returned]
+        results = stopped([(_called(tensor), tensor.requires_grad) for tensor in returned], stand_ins)
     names = labelled(tree, function, Tensor)
     arguments = rebuild(names)[0]
     held = {stand_in._node: own for stand_in, own in zip(stand_ins, names, strict=True)}

@@ -97,7 +97,7 @@ def _flows_from_elsewhere(value: Any, leaves: list[Tensor]) -> bool:
 def _variable(tensor: Tensor) -> Tensor:
     """A tensor of the same value to differentiate by, through which an outer gradient flows."""
     owner = tensor._node.owner
-    shared = tensor.requires_grad or (owner is not None and owner() is not None)
+    shared = tensor.requires_grad or tensor._node.mask > 0 or (owner is not None and owner() is not None)
     return (clone(tensor) if shared else tensor.detach()).requires_grad_()
 
 

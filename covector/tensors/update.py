@@ -41,7 +41,7 @@ def _refuse_leaf(x: Tensor) -> None:
     if x.requires_grad and x.is_leaf and STATE.grad_enabled:
         raise GradientError(
             "a leaf Variable that requires grad is being used in an in-place operation.",
-            hint="with covector.no_grad(): …",
+            hint="x = x + y makes a new one; an update that is not differentiated is made with covector.no_grad(): …",
         )
 
 

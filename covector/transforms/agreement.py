@@ -28,15 +28,18 @@ class RuleWarning(UserWarning):
     """A rule that somebody has given for a function is not its derivative."""
 
 
-def warn_of_difference(form: GivenForm, known: Mapping[int, Any]) -> None:
-    """Warn where a rule and the derived derivative differ, if there is one; ``known`` are the values of constants."""
+def is_derivative(form: GivenForm, known: Mapping[int, Any]) -> bool:
+    """Whether a rule is the derived derivative; warns where they differ. ``known`` are the values of constants.
+
+    No where there is no derived derivative to compare with.
+    """
     check = _vjp_difference if isinstance(form, VjpForm) else _jvp_difference
     for generator in (np.random.default_rng(0), np.random.default_rng(1)):
         points = _points(form, known, generator)
         try:
             found = check(form, points, generator)  # type: ignore[arg-type]
         except CovectorError:
-            return  # there is none to compare with
+            return False
         if found:
             warnings.warn(
                 f"the rule of {form.name} is not its derivative: {found}\n"
@@ -44,7 +47,8 @@ def warn_of_difference(form: GivenForm, known: Mapping[int, Any]) -> None:
                 RuleWarning,
                 stacklevel=7,
             )
-            return
+            return False
+    return True
 
 
 def _points(form: GivenForm, known: Mapping[int, Any], generator: np.random.Generator) -> list[Array]:

@@ -17,7 +17,7 @@ from covector.tensors.form import entry_at
 from covector.tensors.node import ABSENT, STATE, Node
 from covector.tensors.tensor import Tensor
 from covector.tensors.tree import flatten
-from covector.transforms.agreement import warn_of_difference
+from covector.transforms.agreement import is_derivative
 from covector.transforms.capture import Captured, capture
 from covector.transforms.forms import unused
 from covector.transforms.inside import Inside
@@ -91,6 +91,7 @@ class _Custom:
 
     def __init__(self, function: Function, nondiff_argnums: Sequence[int]) -> None:
         self.function, self.fixed, self.check = function, tuple(nondiff_argnums), True
+        self.checked: dict[GivenForm, bool] = {}  # whether the rule is the derivative, where that was asked
         self.name = name_of(function)
         self.within = False  # while the rule is called, the function in it is plain
         update_wrapper(self, function)
@@ -259,10 +260,11 @@ def _form(
     places = (*sources, *range(first, first + len(extra)))
     form = _made(make, own.name, value.program, rule.program, places, wanted, rule.count)
     nodes = (*value.nodes, *rule.nodes[rule.count :])
-    if own.check and not form.checked:
-        form.checked = True
+    if own.check and form not in own.checked:
         known = {at: node.data for at, node in enumerate(nodes) if at >= value.count and is_known(node)}
-        warn_of_difference(form, known)
+        own.checked[form] = is_derivative(form, known)
+    if own.checked.get(form):
+        form = _made(make, own.name, value.program, rule.program, places, wanted, rule.count, agrees=True)
     return form, nodes, rule.mask >> rule.count
 
 
@@ -275,8 +277,11 @@ def _made(
     sources: tuple[int, ...],
     wanted: tuple[int, ...],
     count: int,
+    agrees: bool = False,
 ) -> GivenForm:
     names = set(program.tensors())
     extra = [Input(unused("c", names), given.shape, given.dtype) for given in rule.inputs[count:]]
     whole = program_of(program.outputs, (*program.inputs, *extra))
-    return make(name, whole, rule, sources, wanted)
+    form = make(name, whole, rule, sources, wanted)
+    form.agrees = agrees
+    return form

@@ -23,10 +23,11 @@ class GivenForm(RuledForm):
     """A form with a rule.
 
     ``sources`` says what each input of the rule is: the argument at that place, or for ``-1 - n`` the direction that
-    belongs to number n: the tangent of an argument, or the cotangent of an output.
+    belongs to number n: the tangent of an argument, or the cotangent of an output. ``agrees`` says whether the rule was
+    compared with the derivative of the program and is the same.
     """
 
-    __slots__ = ("checked", "rule", "sources", "wanted")
+    __slots__ = ("agrees", "rule", "sources", "wanted")
 
     def __init__(
         self,
@@ -39,7 +40,7 @@ class GivenForm(RuledForm):
     ) -> None:
         super().__init__(name, program, symbols)
         self.rule, self.sources, self.wanted = rule, sources, wanted
-        self.checked = False
+        self.agrees = False
 
     def adjoint(self, output: int, mask: int, seeded: bool) -> AdjointForm:
         """The adjoint as the rule has it, made when it is first asked for."""

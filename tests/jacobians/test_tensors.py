@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import covector as cv
-from covector.errors import DtypeError, JitError
+from covector.errors import DtypeError, GradientError, JitError
 from covector.jacobians.names import Name, labelled, mapped
 
 RNG = np.random.default_rng(11)
@@ -90,7 +90,8 @@ def writes(x):
 @pytest.mark.parametrize(
     ("function", "error", "words"),
     [
-        (writes, cv.CovectorError, "changes a tensor, so it is no function"),
+        (writes, GradientError, "in an in-place operation"),
+        (cv.no_grad()(writes), cv.CovectorError, "changes a tensor, so it is no function"),
         (lambda x: 3.0, cv.CovectorError, "returns no tensor"),
         (lambda x: x * x.sum().item(), JitError, "looks at the value"),
         (lambda x: x if x.sum() > 0 else -x, JitError, "looks at the value"),

@@ -133,6 +133,32 @@ def test_rules_that_do_not_fit() -> None:
         cv.grad(lambda x: jvp(x).sum())(cv.ones(2))
 
 
+def test_rules_that_differ_in_a_number_are_each_compared() -> None:
+    def with_factor(factor: float) -> Any:
+        @cv.custom_vjp
+        def square(x: Any) -> Any:
+            return x * x
+
+        square.defvjp(lambda x: (x * x, x), lambda x, g: (factor * x * g,))
+        return cv.grad(lambda x: square(x).sum())
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with_factor(2)(X)
+    with pytest.warns(RuleWarning, match="the rule of square is not its derivative"):
+        with_factor(3)(X)
+
+
+def test_a_gradient_inside_of_what_is_detached() -> None:
+    def loss(x: Any) -> Any:
+        return (cv.grad(lambda y: (y**3).sum())(cv.stop_gradient(x)) * x * x).sum()
+
+    expected = np.diag(6 * X[0].numpy() ** 2)
+    for inner in (cv.func.jacfwd, cv.func.jacrev):
+        for outer in (cv.func.jacfwd, cv.func.jacrev):
+            np.testing.assert_allclose(outer(inner(loss))(X[0]).numpy(), expected, rtol=1e-12)
+
+
 def test_a_stopped_gradient() -> None:
     tree = {"a": cv.tensor([1.0, 2.0])}
     assert cv.grad(lambda t: (t["a"] * cv.stop_gradient(t)["a"]).sum())(tree)["a"].tolist() == [1, 2]
