@@ -35,8 +35,8 @@ from covector.codegen.target import Target
 from covector.codegen.types import BYTES
 from covector.ir import Affine, floor_div
 
-DEPTH = 1024
-"""The most steps of a block that is packed."""
+DEPTH = 256
+"""The most steps of a block that is packed; longer sums are less exact."""
 
 RIGHT_CACHE = 1 << 20
 """The bytes of the panels of columns that are packed at a time."""
