@@ -242,7 +242,8 @@ def test_slots_are_found_on_objects() -> None:
         pass
 
     found = interpreter.slots(Parts, ("left", "right"))
-    assert {found["left"], found["right"], Parts.__weakrefoffset__} == {16, 24, 32}
+    assert {found["left"], found["right"]} in ({16, 24}, {24, 32}, {16, 32})
+    assert Parts.__weakrefoffset__ not in found.values()
     with pytest.raises(interpreter.Unsupported, match=r"Free\.x"):
         interpreter.slots(Free, ("x",))
     with pytest.raises(interpreter.Unsupported):
