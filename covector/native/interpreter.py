@@ -20,7 +20,7 @@ import numpy as np
 from covector.native import jit
 from covector.native.objects import object_code
 
-VERSIONS = (3, 11), (3, 14)
+VERSIONS = (3, 11), (3, 13)
 """The first and the last version of CPython whose objects are known to look like this."""
 
 COUNT, TYPE, ARRAY_DATA = 0, 8, 16
