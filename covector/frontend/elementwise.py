@@ -56,6 +56,10 @@ def _shorten(value: object) -> str:
 
 def lift(value: Any, like: Array) -> Array:
     """A number or an array as an array of the trace of ``like``."""
+    constant = like.trace.constant(value) if isinstance(value, np.ndarray) else None
+    if constant is not None:
+        indices = tuple(like.trace.index(extent) for extent in constant.shape)
+        return like.make(indices, Read(constant, tuple(map(as_affine, indices))))
     if not is_array(value):
         return like.make((), literal(value))
     if value.trace is not like.trace:

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+import numpy as np
+
 from covector.errors import CovectorError
 from covector.frontend.letters import define
 from covector.ir import (
+    DTYPES,
     Affine,
     Compute,
     Expr,
     Index,
+    Input,
     Literal,
     Opaque,
     Read,
@@ -46,6 +50,7 @@ class Trace:
 
     ``names`` are taken, for statements and for indices; ``words`` for statements only. ``variable_of`` says which
     variable of the user's function holds an array: such an array becomes a statement of that name when it is used.
+    ``constants`` are the arrays of numbers that were met, as inputs; None where such an array is an error.
     """
 
     def __init__(
@@ -53,9 +58,11 @@ class Trace:
         names: Iterable[str] = (),
         words: Iterable[str] = (),
         variable_of: Callable[[Array], str | None] | None = None,
+        constants: dict[Input, np.ndarray] | None = None,
     ) -> None:
         self.names, self.words = set(names), frozenset(words)
         self.statements: list[Compute | Opaque] = []
+        self.constants = constants
         self._variable_of = variable_of
         self._placeholders = 0
 
@@ -66,6 +73,17 @@ class Trace:
             name, count = f"{stem}{count}", count + 1
         self.names.add(name)
         return name
+
+    def constant(self, value: np.ndarray) -> Input | None:
+        """The input that an array of numbers is, or None where there are none; the same array is the same input."""
+        if self.constants is None or value.dtype.name not in DTYPES:
+            return None
+        known = (given for given, array in self.constants.items() if array is value)
+        found = next(known, None) or Input(
+            self.unique("constant"), tuple(map(as_affine, value.shape)), value.dtype.name
+        )
+        self.constants[found] = value
+        return found
 
     def index(self, extent: Affine, letter: str = "") -> Index:
         """A new placeholder."""

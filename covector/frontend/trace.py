@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
+import numpy as np
+
 from covector.errors import NotationError, ShapeError, nearest
 from covector.frontend.arrays import Array, array_of
 from covector.frontend.lazy import Trace, TraceError, is_array
@@ -37,15 +39,38 @@ def trace(function: Callable[..., Any], shapes: Mapping[str, Shape]) -> Program:
     >>> trace(linear, {"input": "M infs", "weight": "outfs infs", "bias": "outfs"}).output
     linear[i, j] = add(sum[k](mul(input[i, k], weight[j, k])), bias[j])
     """
+    return _traced(function, shapes, None)
+
+
+def trace_with_constants(
+    function: Callable[..., Any], shapes: Mapping[str, Shape]
+) -> tuple[Program, dict[Input, np.ndarray]]:
+    """The program of a function that may use arrays of numbers which it finds elsewhere: further inputs, and these.
+
+    Raises what `trace` raises.
+
+    >>> weight = np.ones((2, 3))
+    >>> trace_with_constants(lambda x: weight @ x, {"x": "3"})[0]
+    x: 3 float64
+    constant: 2 3 float64
+    y[i] = sum[j](mul(constant[i, j], x[j]))
+    """
+    constants: dict[Input, np.ndarray] = {}
+    return _traced(function, shapes, constants), constants
+
+
+def _traced(
+    function: Callable[..., Any], shapes: Mapping[str, Shape], constants: dict[Input, np.ndarray] | None
+) -> Program:
     name = _name_of(function)
     inputs = _inputs(function, shapes, name)
     names = {given.name for given in inputs}
     stem = name if name not in names else "y"
     code = getattr(inspect.unwrap(function), "__code__", None)
-    recorder = Trace(names, words=[stem], variable_of=_Variables(code).name_of)
+    recorder = Trace(names, words=[stem], variable_of=_Variables(code).name_of, constants=constants)
     result = _call(function, name, {given.name: array_of(recorder, given) for given in inputs})
     outputs = _outputs(result, name, stem, recorder)
-    return program_of(outputs, inputs)
+    return program_of(outputs, (*inputs, *(constants or ())))
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -14,6 +14,7 @@ from covector.errors import CovectorError, ShapeError
 from covector.ir import Index
 from covector.ir.affine import atoms, free
 from covector.jacobians.form import Form
+from covector.jacobians.run import contiguous
 from covector.jacobians.terms import Groups, Term
 from covector.run.reference import Array
 
@@ -106,7 +107,7 @@ class Layout:
         shape = (*(index.extent.constant for index in (*self.tied, *self.columns)), *right.shape[self.axes :])
         order = [*(column for _, column in self.ties), *self.column_axes]
         more = range(len(order), len(shape))
-        return np.ascontiguousarray(solved.reshape(shape).transpose((*np.argsort(order), *more)))
+        return contiguous(solved.reshape(shape).transpose((*np.argsort(order), *more)))
 
     def inward_columns(self, array: Array) -> Array:
         """An array of the input's shape and further axes as (block, column, further axes)."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from operator import is_
 from typing import Any
 
 import numpy as np
 
 from covector.errors import CovectorError, DtypeError, NotationError, UnknownNameError, nearest
-from covector.frontend import read_program, trace
+from covector.frontend import read_program
+from covector.frontend.trace import trace_with_constants
 from covector.ir import DTYPES, Input, Program
 from covector.jacobians.form import Extents
 from covector.jacobians.names import Given, Name, one_or_several
@@ -38,7 +39,7 @@ class Source:
             message = f"a forward is a program as text or a Python function, not {type(given).__name__}"
             raise NotationError(message, hint='cv.jacobian("y[i] = x[i]**2")')
         self.forward = read_program(forward, shapes) if isinstance(forward, str) else forward
-        self._traced = lru_cache(maxsize=64)(self._trace)
+        self._traced: dict[object, Program] = {}
         self._bound: dict[object, Extents] = {}
 
     def at(self, args: Sequence[Any], named: Mapping[str, Any]) -> tuple[Given, Extents]:
@@ -85,13 +86,18 @@ class Source:
         called, values = (*list(bound.arguments)[: len(args)], *named), (*args, *named.values())
         plain = [bound.arguments.get(name) for name in called]
         is_plain = len(plain) == len(values) and all(map(is_, plain, values))
-        program = self._traced(shapes, tuple(fixed.items()))
+        key = (shapes, *[(name, type(value), value) for name, value in fixed.items()])
+        if key in self._traced:
+            return Given(self._traced[key], arrays, arguments, one_or_several, called if is_plain else ())
+        program, constants = trace_with_constants(partial(function, **fixed) if fixed else function, dict(shapes))
+        if constants:
+            # They are those of this call, so neither the program nor the call is remembered.
+            arrays.update({given.name: array for given, array in constants.items()})
+            return Given(program, arrays, arguments, one_or_several)
+        if len(self._traced) >= MOST_SHAPES:
+            self._traced.clear()
+        self._traced[key] = program
         return Given(program, arrays, arguments, one_or_several, called if is_plain else ())
-
-    def _trace(self, shapes: tuple[tuple[str, str], ...], fixed: tuple[tuple[str, Any], ...]) -> Program:
-        assert not isinstance(self.forward, (str, Program))
-        function = partial(self.forward, **dict(fixed)) if fixed else self.forward
-        return trace(function, dict(shapes))
 
 
 def _is_fixed(value: Any) -> bool:

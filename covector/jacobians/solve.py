@@ -33,6 +33,7 @@ from covector.jacobians.blocks import (
 )
 from covector.jacobians.form import Form
 from covector.jacobians.plan import check_dense
+from covector.jacobians.run import contiguous
 from covector.jacobians.sparse import elements
 from covector.jacobians.structure import DIAGONALS, Component, components, scalars, structure
 from covector.jacobians.terms import Term, placed
@@ -141,14 +142,14 @@ def _product(jacobian: Jacobian, right: Array) -> Solved:
     for component in found:
         own = [labels.index(("row", axis)) for axis in component.rows]
         rest = [axis for axis in range(value.ndim) if axis not in own]
-        solved = _component(jacobian, component, np.ascontiguousarray(value.transpose((*own, *rest))))
+        solved = _component(jacobian, component, contiguous(value.transpose((*own, *rest))))
         value = solved.value
         parts.append(partial(_times, solved, whole // max(_count(component, "outputs"), 1)))
         signs.append(solved.sign if component.rows == component.columns else lambda: 0)
         labels = [("column", axis) for axis in component.columns] + [labels[axis] for axis in rest]
     order = [labels.index(("column", axis)) for axis in range(len(jacobian.input_shape))]
     order += [place for place, label in enumerate(labels) if label[0] == "more"]
-    value = np.ascontiguousarray(value.transpose(order))
+    value = contiguous(value.transpose(order))
     return Solved(value, lambda: sum(part() for part in parts), lambda: prod(sign() for sign in signs))
 
 

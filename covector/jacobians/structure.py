@@ -150,7 +150,7 @@ def _of_term(term: Term, groups: Groups, sizes: Sizes) -> Structure:
     if one_sided:
         both.append(_low_rank(_size((), sizes), _product_shape(one_sided, sizes)))
     if not both:
-        return Structure("identity" if term.coefficient == 1 else "scalar", shape=shape)
+        return Structure("identity" if _is_one(term) else "scalar", shape=shape)
     if all(kind.kind in DIAGONALS for kind in both) and any(part.rows != part.columns for part in found):
         return Structure("permutation", shape=shape)
     if all(kind.kind in DIAGONALS for kind in both):

@@ -121,6 +121,32 @@ def test_python_functions() -> None:
     assert [one.shape for one in two] == [(3, 3), (3,)]
 
 
+def test_python_functions_may_hold_arrays() -> None:
+    held = {"a": RNG.normal(size=(2, 4)), "b": RNG.normal(size=2).astype("float32")}
+
+    def layer(x):
+        return np.tanh(held["a"] @ x + held["b"]) * held["b"]
+
+    jacobian, x = cv.jacobian(layer), X[0]
+    for _ in range(2):
+        slope = (1 - np.tanh(held["a"] @ x + held["b"]) ** 2) * held["b"]
+        np.testing.assert_allclose(jacobian(x).dense(), slope[:, None] * held["a"], rtol=1e-6)
+        held["a"] = held["a"] + 1  # constants are those of the call
+    loss = cv.hessian(lambda x: ((held["a"] @ x) ** 2).sum())
+    np.testing.assert_allclose(loss(x).dense(), 2 * held["a"].T @ held["a"])
+    product = cv.hvp(lambda x: x @ held["a"].T @ held["a"] @ x)(x, x)
+    np.testing.assert_allclose(product, 2 * held["a"].T @ held["a"] @ x)
+
+
+def test_numbers() -> None:
+    found = cv.jacobian("y = sin(x)", shapes={"x": ""})(2.0)
+    assert str(found.structure) == "scalar"
+    assert str(cv.jacobian(lambda x: x + 1)(2.0).structure) == "identity"
+    solved = found.solve(1.0)
+    assert solved.shape == ()
+    np.testing.assert_allclose(solved, 1 / np.cos(2))
+
+
 def test_single_precision_stays() -> None:
     found = cv.jacobian(lambda x: x**2)(np.ones(3, np.float32))
     assert found.dtype == np.float32
