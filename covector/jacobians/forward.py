@@ -16,7 +16,7 @@ from covector.frontend import read_program
 from covector.frontend.trace import trace_with_constants
 from covector.ir import DTYPES, Input, Program
 from covector.jacobians.form import Extents
-from covector.jacobians.names import Given, Name, one_or_several
+from covector.jacobians.names import Given, Name, one_or_several, word_of
 from covector.jacobians.run import contiguous
 from covector.jacobians.tensors import given_tensors, holds_tensors
 from covector.run.extents import bind_extents
@@ -79,6 +79,8 @@ class Source:
             bound = inspect.signature(function).bind(*args, **named)
         except TypeError as error:
             raise CovectorError(f"the function cannot be called so: {error}") from None
+        if any(map(_is_tree, bound.arguments.values())):
+            return _call_of_trees(function, bound)
         fixed = {name: value for name, value in bound.arguments.items() if _is_fixed(value)}
         arrays = {name: _array(name, value) for name, value in bound.arguments.items() if name not in fixed}
         shapes = tuple((name, _declaration(name, array)) for name, array in arrays.items())
@@ -98,6 +100,60 @@ class Source:
             self._traced.clear()
         self._traced[key] = program
         return Given(program, arrays, arguments, one_or_several, called if is_plain else ())
+
+
+def _call_of_trees(function: Callable[..., Any], bound: inspect.BoundArguments) -> Given:
+    """The program of a Python function at arguments of which some are trees of arrays."""
+    arrays: dict[str, Array] = {}
+    trees = {name: _with_names(value, name, arrays) for name, value in bound.arguments.items()}
+
+    def of_leaves(**leaves: Any) -> Any:
+        given = {name: _filled(tree, leaves) for name, tree in trees.items()}
+        again = inspect.BoundArguments(bound.signature, given)
+        return function(*again.args, **again.kwargs)
+
+    of_leaves.__name__ = getattr(function, "__name__", "y")
+    parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in arrays]
+    of_leaves.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    shapes = {name: _declaration(name, array) for name, array in arrays.items()}
+    program, constants = trace_with_constants(of_leaves, shapes)
+    arrays.update({given.name: array for given, array in constants.items()})
+    return Given(program, arrays, tuple(trees.values()), one_or_several)
+
+
+def _is_tree(value: Any) -> bool:
+    """Whether an argument is no array but holds some; lists of numbers are arrays."""
+    if isinstance(value, (list, tuple)):
+        return any(isinstance(part, np.ndarray) or _is_tree(part) for part in value)
+    return isinstance(value, dict)
+
+
+def _with_names(tree: Any, label: str, arrays: dict[str, Array]) -> Any:
+    """A tree with names in place of its arrays, which are added to ``arrays``; settings stay."""
+    if _is_tree(tree):
+        return _rebuilt(tree, lambda key, part: _with_names(part, f"{label}_{word_of(key)}", arrays))
+    if _is_fixed(tree):
+        return tree
+    name = Name(label if label not in arrays else f"{label}_{len(arrays)}")
+    arrays[name] = _array(name, tree)
+    return name
+
+
+def _filled(tree: Any, leaves: Mapping[str, Any]) -> Any:
+    """A tree with arrays in place of its names."""
+    if isinstance(tree, Name):
+        return leaves[tree]
+    if isinstance(tree, (dict, list, tuple)):
+        return _rebuilt(tree, lambda _, part: _filled(part, leaves))
+    return tree
+
+
+def _rebuilt(tree: Any, change: Callable[[Any, Any], Any]) -> Any:
+    """A dictionary, list or tuple of the same kind, whose parts are changed, given their key."""
+    if isinstance(tree, dict):
+        return {key: change(key, part) for key, part in tree.items()}
+    parts = [change(place, part) for place, part in enumerate(tree)]
+    return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
 
 
 def _is_fixed(value: Any) -> bool:

@@ -98,5 +98,13 @@ def _paths(tree: Any, kind: type) -> Iterator[tuple[str, ...]]:
         items = tree.items() if isinstance(tree, dict) else enumerate(tree)
         for key, part in items:
             for path in _paths(part, kind):
-                word = "".join(letter if letter.isalnum() else "_" for letter in str(key))
-                yield (word, *path)
+                yield (word_of(key), *path)
+
+
+def word_of(key: object) -> str:
+    """A key of a tree as a part of a name.
+
+    >>> word_of("0.weight")
+    '0_weight'
+    """
+    return "".join(letter if letter.isalnum() else "_" for letter in str(key))

@@ -138,6 +138,22 @@ def test_python_functions_may_hold_arrays() -> None:
     np.testing.assert_allclose(product, 2 * held["a"].T @ held["a"] @ x)
 
 
+def test_python_functions_of_trees_of_arrays() -> None:
+    parameters, x = {"w": X, "b": [W[0], 2.0], "axis": 0}, W[:, 1]
+
+    def layer(p, x):
+        return np.tanh(p["w"] @ x).sum(axis=p["axis"]) * p["b"][0] * p["b"][1]
+
+    found, by_x = cv.jacobian(layer, argnums=(0, 1))(parameters, x)
+    hidden = np.tanh(X @ x)
+    np.testing.assert_allclose(found["b"][0].dense(), np.eye(2) * 2 * hidden.sum())
+    np.testing.assert_allclose(found["b"][1].dense(), hidden.sum() * W[0])
+    np.testing.assert_allclose(by_x.dense(), np.outer(2 * W[0], (1 - hidden**2) @ X))
+    assert found["axis"] is None
+    H = cv.hessian(lambda p: (p[0] @ p[1]) ** 2)((x, x + 1))
+    np.testing.assert_allclose(H[0][1].dense(), 2 * np.outer(x + 1, x) + 2 * (x @ (x + 1)) * np.eye(4))
+
+
 def test_numbers() -> None:
     found = cv.jacobian("y = sin(x)", shapes={"x": ""})(2.0)
     assert str(found.structure) == "scalar"
