@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -127,10 +127,7 @@ def hvp(
         given, extents = source.at(args[:-1], named)
         program, arrays, chosen = given.program, given.arrays, wanted(given, argnums, wrt)
         by = tuple(input_named(program, name) for name in names_in(chosen))
-        is_one = isinstance(chosen, Name)
-        vectors = (args[-1],) if is_one else tuple(args[-1])
-        if len(vectors) != len(by):
-            raise ShapeError(f"hvp: {len(vectors)} vectors were given for {len(by)} arguments")
+        vectors = list(_vectors(chosen, args[-1]))
         found, seeds = tangents_program(gradients_program(program, by), by)
         directions = {}
         for tensor, seed, vector in zip(by, seeds, vectors, strict=True):
@@ -140,10 +137,29 @@ def hvp(
                     f"the vector has the shape {np.shape(vector)}, but {tensor.name} has {arrays[tensor.name].shape}"
                 )
                 raise ShapeError(f"hvp: {message}")
-        results = run(found, {**arrays, **directions}, dict(extents))
-        return results[0] if is_one else tuple(results)
+        results = dict(zip(names_in(chosen), run(found, {**arrays, **directions}, dict(extents)), strict=True))
+        return mapped(chosen, results.__getitem__)
 
     return at
+
+
+def _vectors(chosen: Any, vector: Any) -> Iterator[Any]:
+    """The vectors that belong to a tree of names; raises `ShapeError` where there are others."""
+    if isinstance(chosen, Name):
+        yield vector
+    elif isinstance(chosen, dict):
+        missing = [key for key, part in chosen.items() if any(names_in(part)) and key not in vector]
+        if missing:
+            raise ShapeError(
+                f"hvp: no vector was given for {', '.join(map(repr, missing))}", hint="a tree like the argument"
+            )
+        for key, part in chosen.items():
+            yield from _vectors(part, vector.get(key))
+    elif isinstance(chosen, (list, tuple)):
+        if len(vector) != len(chosen):
+            raise ShapeError(f"hvp: {len(vector)} vectors were given for {len(chosen)} arguments")
+        for part, own in zip(chosen, vector, strict=True):
+            yield from _vectors(part, own)
 
 
 def wanted(given: Given, argnums: Argnums, wrt: Names | None) -> Any:

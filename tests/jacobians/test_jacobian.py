@@ -152,6 +152,12 @@ def test_python_functions_of_trees_of_arrays() -> None:
     assert found["axis"] is None
     H = cv.hessian(lambda p: (p[0] @ p[1]) ** 2)((x, x + 1))
     np.testing.assert_allclose(H[0][1].dense(), 2 * np.outer(x + 1, x) + 2 * (x @ (x + 1)) * np.eye(4))
+    product = cv.hvp(lambda p: (p["w"] ** 3).sum() * p["n"])({"w": x, "n": 2}, {"w": x})
+    np.testing.assert_allclose(product["w"], 12 * x**2)
+    with pytest.raises(ShapeError, match="no vector was given for 'w'"):
+        cv.hvp(lambda p: (p["w"] ** 3).sum())({"w": x}, {"v": x})
+    with pytest.raises(ShapeError, match="2 vectors were given for 1 arguments"):
+        cv.hvp("y = sum[i](x[i]**3)", (0,))(x, (x, x))
 
 
 def test_numbers() -> None:
