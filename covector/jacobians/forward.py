@@ -40,6 +40,7 @@ class Source:
             raise NotationError(message, hint='cv.jacobian("y[i] = x[i]**2")')
         self.forward = read_program(forward, shapes) if isinstance(forward, str) else forward
         self._traced: dict[object, Program] = {}
+        self._code = getattr(forward, "__code__", None)
         self._bound: dict[object, Extents] = {}
 
     def at(self, args: Sequence[Any], named: Mapping[str, Any]) -> tuple[Given, Extents]:
@@ -56,6 +57,15 @@ class Source:
         inputs = found.program.inputs
         arrays = {tensor.name: cast(tensor.name, found.arrays[tensor.name], tensor.dtype) for tensor in inputs}
         return replace(found, arrays=arrays), self._extents(inputs, arrays)
+
+    def numbers(self) -> tuple[object, ...]:
+        """The numbers and texts that a Python function finds in variables around it: with others it is another one."""
+        if self._code is None:
+            return ()
+        function: Any = self.forward
+        found = [function.__globals__.get(name) for name in self._code.co_names]
+        found += [_content(cell) for cell in function.__closure__ or ()]
+        return tuple([(type(own), own) if isinstance(own, (bool, int, float, str)) else None for own in found])
 
     def _extents(self, inputs: tuple[Input, ...], arrays: Mapping[str, Array]) -> Extents:
         """The values of symbols, found once for arrays of the same shapes."""
@@ -88,7 +98,7 @@ class Source:
         called, values = (*list(bound.arguments)[: len(args)], *named), (*args, *named.values())
         plain = [bound.arguments.get(name) for name in called]
         is_plain = len(plain) == len(values) and all(map(is_, plain, values))
-        key = (shapes, *[(name, type(value), value) for name, value in fixed.items()])
+        key = (shapes, self.numbers(), *[(name, type(value), value) for name, value in fixed.items()])
         if key in self._traced:
             return Given(self._traced[key], arrays, arguments, one_or_several, called if is_plain else ())
         program, constants = trace_with_constants(partial(function, **fixed) if fixed else function, dict(shapes))
@@ -154,6 +164,14 @@ def _rebuilt(tree: Any, change: Callable[[Any, Any], Any]) -> Any:
         return {key: change(key, part) for key, part in tree.items()}
     parts = [change(place, part) for place, part in enumerate(tree)]
     return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+
+
+def _content(cell: Any) -> Any:
+    """What the variable of an enclosing function holds, None where it was not given a value yet."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
 
 
 def _is_fixed(value: Any) -> bool:

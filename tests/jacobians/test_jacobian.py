@@ -138,6 +138,14 @@ def test_python_functions_may_hold_arrays() -> None:
     np.testing.assert_allclose(product, 2 * held["a"].T @ held["a"] @ x)
 
 
+def test_python_functions_see_numbers_change() -> None:
+    scale = 2.0
+    jacobian = cv.jacobian(lambda x: scale * x)
+    assert jacobian(W[0]).dense()[0, 0] == 2
+    scale = 3.0
+    assert jacobian(W[0]).dense()[0, 0] == 3
+
+
 def test_python_functions_of_trees_of_arrays() -> None:
     parameters, x = {"w": X, "b": [W[0], 2.0], "axis": 0}, W[:, 1]
 
