@@ -64,7 +64,8 @@ def test_references_are_counted() -> None:
     del kept
     gc.collect()
     after = list(map(sys.getrefcount, things))
-    assert all(abs(one - other) < 60 for one, other in zip(before, after, strict=True)), (before, after)
+    # One lost in each call would be 3000; what other tests left behind goes when it is collected.
+    assert all(abs(one - other) < 1000 for one, other in zip(before, after, strict=True)), (before, after)
 
 
 def test_memory_stays_flat() -> None:
