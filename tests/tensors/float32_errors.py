@@ -79,7 +79,11 @@ DOMAINS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("log", "sqrt", "rsqrt"), (1e-3, 100)),
     **dict.fromkeys(("sin", "cos"), (-30, 30)),
     **dict.fromkeys(("asin", "acos", "atanh"), (-0.99, 0.99)),
-    "log1p": (-0.9, 50), "acosh": (1.01, 50), "tan": (-1.5, 1.5), "erf": (-4, 4), "erfc": (-3, 8),
+    "log1p": (-0.9, 50),
+    "acosh": (1.01, 50),
+    "tan": (-1.5, 1.5),
+    "erf": (-4, 4),
+    "erfc": (-3, 8),
 }
 ELEMENTS = (
     *("exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh"),
