@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
@@ -21,7 +22,7 @@ from covector.run.reference import Array
 from covector.tensors import flush
 from covector.tensors.backward import enable_grad
 from covector.tensors.launch import array_of
-from covector.tensors.link import link
+from covector.tensors.link import Graph, link
 from covector.tensors.node import ABSENT, STATE, Node, leaf
 from covector.tensors.numbering import Numbered
 from covector.tensors.tensor import Tensor, call
@@ -83,24 +84,41 @@ def _program(results: Sequence[Node], held: Mapping[Node, Name]) -> tuple[Progra
     """The program of some nodes, an output for each, and the values of its inputs that are constants."""
     wanted = list(dict.fromkeys(results))
     graph = Numbered(flush.ordered(wanted), count_held=False)
-    numbered = graph.graph([graph.numbers[node] for node in wanted], ())
-    linked = link(numbered, [as_affine(size) for size in numbered.sizes()])
-    replaced: dict[IRTensor, IRTensor | Literal] = {}
+    roles = tuple(_role(node, number, held) for number, node in enumerate(graph.leaves))
+    program, read = _named(graph.graph([graph.numbers[node] for node in wanted], ()), roles)
+    if len(wanted) < len(results):
+        outputs = dict(zip(wanted, program.outputs, strict=True))
+        program = Program(program.inputs, program.statements, tuple(outputs[node] for node in results))
     arrays: dict[str, Array] = {}
-    for given, number in zip(linked.program.inputs, linked.leaves, strict=True):
-        node = graph.leaves[number]
-        name = held[node] if node in held else Name(f"constant{number}")
-        replaced[given] = Input(name, given.shape, given.dtype)
-        if node not in held and type(node.data) in (int, float) and isfinite(node.data):
-            replaced[given] = Literal(Fraction(str(node.data)))
-        elif node not in held:
+    for number in read:
+        node, role = graph.leaves[number], roles[number]
+        if node not in held and isinstance(role, Name):
             drawn = node.data is ABSENT and node.source is not None
-            arrays[name] = node.source() if drawn else array_of(node)
+            arrays[role] = node.source() if drawn else array_of(node)
+    return program, arrays
+
+
+def _role(node: Node, number: int, held: Mapping[Node, Name]) -> Name | Literal:
+    """What a leaf is in the program: an argument or a constant by its name, or a number."""
+    if node in held:
+        return held[node]
+    if type(node.data) in (int, float) and isfinite(node.data):
+        return Literal(Fraction(str(node.data)))
+    return Name(f"constant{number}")
+
+
+@lru_cache(maxsize=256)
+def _named(graph: Graph, roles: tuple[Name | Literal, ...]) -> tuple[Program, tuple[int, ...]]:
+    """The program of a graph whose leaves have these roles, and the numbers of the leaves that it reads."""
+    linked = link(graph, [as_affine(size) for size in graph.sizes()])
+    replaced: dict[IRTensor, IRTensor | Literal] = {}
+    for given, number in zip(linked.program.inputs, linked.leaves, strict=True):
+        role = roles[number]
+        replaced[given] = role if isinstance(role, Literal) else Input(role, given.shape, given.dtype)
     statements = [_reading(statement, replaced) for statement in linked.program.statements]
-    place = {node: linked.places[number] for number, node in enumerate(wanted)}
-    outputs = tuple(replaced[linked.program.outputs[place[node]]] for node in results)
+    outputs = tuple(replaced[linked.program.outputs[place]] for place in linked.places)
     inputs = tuple(tensor for tensor in replaced.values() if isinstance(tensor, Input))
-    return without_views(Program(inputs, tuple(statements), outputs)), arrays  # type: ignore[arg-type]
+    return without_views(Program(inputs, tuple(statements), outputs)), linked.leaves  # type: ignore[arg-type]
 
 
 def _reading(statement: Compute | Opaque, replaced: dict[IRTensor, IRTensor | Literal]) -> Compute:
