@@ -19,7 +19,7 @@ UNKNOWN = 64
 """The extent that is assumed where it is only known in a call."""
 
 DEPTH = 256
-"""The most steps of a block that is packed. A longer one adds to the target less often, which gains 2 % at most, and its
+"""The most steps of a block that is packed. A longer one adds to the target less often, which gains little, and its
 sums are twice as far from the exact ones in float32: what is added one by one is then so many terms."""
 
 LEFT_CACHE = 1 << 17
