@@ -9,6 +9,7 @@ also written transposed.
 from __future__ import annotations
 
 from covector.codegen.builder import Value
+from covector.codegen.contraction_blocking import DEPTH
 from covector.codegen.contraction_frame import Base, Corner, Epilogue, Frame, Sharing
 from covector.codegen.contraction_integers import (
     Condition,
@@ -34,9 +35,6 @@ from covector.codegen.module import Module
 from covector.codegen.target import Target
 from covector.codegen.types import BYTES
 from covector.ir import Affine, floor_div
-
-DEPTH = 256
-"""The most steps of a block that is packed; longer sums are less exact."""
 
 RIGHT_CACHE = 1 << 20
 """The bytes of the panels of columns that are packed at a time."""
