@@ -8,7 +8,7 @@ or under any other transform.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from typing import Any
 
 from covector.calculus.build import equal
@@ -44,14 +44,7 @@ def jacfwd(
     tensor([[2., 0.],
             [0., 4.]])
     """
-    check_function("jacfwd", function)
-
-    @wraps(function)
-    def call(*arguments: Any, **keywords: Any) -> Any:
-        recording = _recorded("jacfwd", function, argnums, arguments, has_aux, keywords)
-        return _arranged(recording, _by_columns(recording, chunk_size), argnums, has_aux)
-
-    return call
+    return _jacobian("jacfwd", function, argnums, has_aux, partial(_by_columns, chunk_size=chunk_size))
 
 
 def jacrev(
@@ -65,14 +58,7 @@ def jacrev(
     >>> cv.jacrev(lambda x: x.sum())(cv.ones(3))
     tensor([1., 1., 1.])
     """
-    check_function("jacrev", function)
-
-    @wraps(function)
-    def call(*arguments: Any, **keywords: Any) -> Any:
-        recording = _recorded("jacrev", function, argnums, arguments, has_aux, keywords)
-        return _arranged(recording, _by_rows(recording, chunk_size), argnums, has_aux)
-
-    return call
+    return _jacobian("jacrev", function, argnums, has_aux, partial(_by_rows, chunk_size=chunk_size))
 
 
 def jacobian(
@@ -88,14 +74,24 @@ def jacobian(
     tensor([[3., 0., 1.],
             [0., 3., 2.]])
     """
-    check_function("jacobian", function)
+
+    def by_the_fewer(recording: Recording) -> list[list[Tensor]]:
+        inputs, outputs = (sum(t.size for t in tensors) for tensors in (recording.tensors, recording.outputs))
+        return (_by_columns if inputs <= outputs else _by_rows)(recording, chunk_size)
+
+    return _jacobian("jacobian", function, argnums, has_aux, by_the_fewer)
+
+
+def _jacobian(
+    name: str, function: Function, argnums: Argnums, has_aux: bool, blocks: Callable[[Recording], list[list[Tensor]]]
+) -> Callable[..., Any]:
+    """The function that gives the Jacobian, whose blocks are made of what a call recorded."""
+    check_function(name, function)
 
     @wraps(function)
     def call(*arguments: Any, **keywords: Any) -> Any:
-        recording = _recorded("jacobian", function, argnums, arguments, has_aux, keywords)
-        inputs, outputs = (sum(t.size for t in tensors) for tensors in (recording.tensors, recording.outputs))
-        blocks = _by_columns(recording, chunk_size) if inputs <= outputs else _by_rows(recording, chunk_size)
-        return _arranged(recording, blocks, argnums, has_aux)
+        recording = _recorded(name, function, argnums, arguments, has_aux, keywords)
+        return _arranged(recording, blocks(recording), argnums, has_aux)
 
     return call
 
