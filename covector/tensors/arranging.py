@@ -30,16 +30,6 @@ def moveaxis(x: Tensor, source: int | Sequence[int], destination: int | Sequence
     return permute(x, *order)
 
 
-def swapaxes(x: Tensor, first: int, second: int) -> Tensor:
-    """Two axes exchanged.
-
-    >>> import covector as cv
-    >>> cv.swapaxes(cv.zeros((2, 3, 4)), 0, 2).shape
-    (4, 3, 2)
-    """
-    return transpose(x, first, second)
-
-
 @pytorch_names
 def unbind(x: Tensor, axis: int = 0) -> tuple[Tensor, ...]:
     """The parts of a tensor along an axis, which they have no more.
@@ -127,7 +117,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     rank, shape = len(vectors), tuple(vector.size for vector in vectors)
     grids = [reshape(v, *(-1 if n == k else 1 for n in range(rank))) for k, v in enumerate(vectors)]
     wide = [broadcast_to(grid, *shape) for grid in grids]
-    return tuple(swapaxes(grid, 0, 1) for grid in wide) if indexing == "xy" and rank > 1 else tuple(wide)
+    return tuple(transpose(grid, 0, 1) for grid in wide) if indexing == "xy" and rank > 1 else tuple(wide)
 
 
 def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
